@@ -1,0 +1,36 @@
+# `make demo`: a project from this checkout, and its tests. `make test`: the template's own tests.
+# Both need Python 3.11, make, git and the package registry; `uv` is brought along when missing.
+
+DEST ?= demo
+SHELL := /bin/sh
+TOOLS := .cache/tools
+UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.cache/uv/bin/uv)
+# uv finds itself on the PATH of what it runs; interpreters are those of the machine.
+export PATH := $(dir $(UV)):$(PATH)
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test lint pins
+
+demo: $(TOOLS)/installed
+	@$(TOOLS)/bin/python hooks/demo.py "$(DEST)"
+
+test: $(TOOLS)/installed
+	$(TOOLS)/bin/ruff check .
+	$(TOOLS)/bin/ruff format --check .
+	$(TOOLS)/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+pins: $(TOOLS)/installed
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev --upgrade --output-file requirements.txt
+	$(TOOLS)/bin/python tests/pins.py
+
+$(TOOLS)/installed: requirements.txt | $(UV)
+	@echo "Setting up the tools (once) ..."
+	@$(UV) venv --quiet --clear --python python3 $(TOOLS)
+	@$(UV) pip install --quiet --python $(TOOLS) --require-hashes --requirement requirements.txt
+	@touch $@
+
+$(UV):
+	@echo "Bringing uv into .cache/uv (once) ..."
+	@python3 -m venv .cache/uv
+	@.cache/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.8

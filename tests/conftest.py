@@ -1,0 +1,42 @@
+"""Fixtures that render, and run, shapes of the template."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import shapes
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory) -> Path:
+    return shapes.copy_template(tmp_path_factory.mktemp("template") / "hermetic")
+
+
+@pytest.fixture(scope="session")
+def rendered(template, tmp_path_factory):
+    """A function: answers -> the rendered tree, made once a session; do not write into it."""
+    trees = {}
+
+    def get(**answers) -> Path:
+        key = json.dumps(answers, sort_keys=True)
+        if key not in trees:
+            target = tmp_path_factory.mktemp("rendered") / "project"
+            trees[key] = shapes.render(template, target, answers)
+        return trees[key]
+
+    return get
+
+
+@pytest.fixture
+def generate(rendered, tmp_path):
+    """A function: answers -> a Project of your own, to run and to change."""
+
+    def get(python: str | None = None, name: str = "project", **answers) -> shapes.Project:
+        tree = rendered(**answers)
+        python = python or ("3.13" if answers.get("django_version") == "6.1" else "3.11")
+        path = tmp_path / name
+        shutil.copytree(tree, path)
+        return shapes.Project(path, shapes.environment(path, python))
+
+    return get

@@ -1,0 +1,131 @@
+"""Shapes of the template: rendered once per answer set, run in one environment per dependency set."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tomllib
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from copier import run_copy
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache"
+CONSTRAINTS = ROOT / "tests" / "constraints.txt"
+# What a developer's shell might hold and a generated project would listen to.
+FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_", "DJANGO_", "PYTEST_", "UV_PROJECT", "VIRTUAL_ENV")
+TOGGLES = ("use_celery", "use_procrastinate", "use_channels", "use_drf")
+
+
+def catalogue() -> dict[str, dict]:
+    """The named answer files of tests/answers: name -> answers."""
+    return {
+        file.stem: yaml.safe_load(file.read_text()) or {}
+        for file in sorted((ROOT / "tests" / "answers").glob("*.yml"))
+    }
+
+
+def copy_template(target: Path) -> Path:
+    """The template as it stands in the work tree, without git, so that rendering it clones nothing."""
+    target.mkdir(parents=True)
+    for name in ("copier.yml", "reserved_names.yml"):
+        shutil.copy(ROOT / name, target)
+    shutil.copytree(ROOT / "template", target / "template")
+    return target
+
+
+def render(template: Path, target: Path, answers: dict) -> Path:
+    """Copy as a user would: no trust, defaults for what is not answered; raises what Copier raises."""
+    run_copy(str(template), target, data=answers, defaults=True, quiet=True, unsafe=False)
+    return target
+
+
+@contextmanager
+def locked(path: Path):
+    """Hold a file lock: pytest-xdist's workers share the cache."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def required(reason: str) -> None:
+    """Skip with a reason; fail where everything must be there (HERMETIC_REQUIRE_ALL, as in .ci/run)."""
+    if os.environ.get("HERMETIC_REQUIRE_ALL"):
+        pytest.fail(f"required here: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@cache
+def interpreter(version: str) -> str:
+    """The path of a Python of that minor version."""
+    found = subprocess.run(
+        ["uv", "python", "find", "--no-project", "--no-python-downloads", version],
+        capture_output=True,
+        text=True,
+    )
+    return found.stdout.strip() or required(f"Python {version} is not installed")
+
+
+def environment(project: Path, python: str) -> Path:
+    """A virtual environment with what the project's pyproject.toml asks for; shared by equal sets."""
+    settings = tomllib.loads((project / "pyproject.toml").read_text())
+    wanted = repr([python, settings["project"]["dependencies"], settings["dependency-groups"]])
+    key = hashlib.sha256((wanted + CONSTRAINTS.read_text()).encode()).hexdigest()[:12]
+    venv = CACHE / "environments" / f"{python}-{key}"
+    with locked(venv.with_suffix(".lock")):
+        if not (venv / "complete").exists():
+            shutil.rmtree(venv, ignore_errors=True)
+            uv("venv", "--quiet", "--python", interpreter(python), str(venv), cwd=project)
+            packages = ["-r", "pyproject.toml", "--group", "dev", "--constraint", str(CONSTRAINTS)]
+            uv("pip", "install", "--quiet", "--python", str(venv), *packages, cwd=project)
+            (venv / "complete").touch()
+    return venv
+
+
+def uv(*command: str, cwd: Path) -> None:
+    env = {**os.environ, "UV_COMPILE_BYTECODE": "1"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.run(["uv", *command], cwd=cwd, check=True, env=env)
+
+
+@dataclass
+class Project:
+    """A generated project and the environment that its commands run in."""
+
+    path: Path
+    venv: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def package(self) -> Path:
+        return next(self.path.glob("*/base_settings.py")).parent
+
+    def environ(self, **extra: str) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
+        path = f"{self.venv / 'bin'}{os.pathsep}{clean['PATH']}"
+        return {**clean, "PATH": path, "VIRTUAL_ENV": str(self.venv), **self.env, **extra}
+
+    def run(self, *command: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess:
+        """Run a command in the project; output is captured, and shown when a checked one fails."""
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.environ(**extra),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+        if check and done.returncode:
+            pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}", pytrace=False)
+        return done
+
+    def pytest(self, *options: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess:
+        return self.run("pytest", *options, check=check, **extra)
