@@ -4,7 +4,8 @@
 DEST ?= demo
 SHELL := /bin/sh
 TOOLS := .cache/tools
-UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.cache/uv/bin/uv)
+PRIVATE_UV := $(CURDIR)/.cache/uv/bin/uv
+UV := $(shell command -v uv 2>/dev/null || echo $(PRIVATE_UV))
 # uv finds itself on the PATH of what it runs; interpreters are those of the machine.
 export PATH := $(dir $(UV)):$(PATH)
 export UV_COMPILE_BYTECODE := 1
@@ -13,7 +14,20 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test lint pins
 
 demo: $(TOOLS)/installed
-	@$(TOOLS)/bin/python hooks/demo.py "$(DEST)"
+	@if [ -e "$(DEST)" ] && [ -n "$$(ls -A "$(DEST)")" ]; then \
+		echo "make demo: '$(DEST)' is not empty and stays as it is; name another folder: make demo DEST=../shop" >&2; \
+		exit 2; \
+	fi
+	$(TOOLS)/bin/copier copy --defaults --vcs-ref HEAD . "$(DEST)"
+	cd "$(DEST)" && git init --quiet && "$(UV)" run pytest
+	@echo
+	@echo "A project from this checkout, its tests green. To see it in a browser:"
+	@echo
+	@echo "    cd $(DEST)"
+	@[ "$(UV)" = "$(PRIVATE_UV)" ] && echo "    export PATH=\"$(dir $(UV)):\$$PATH\"   # uv was not on this machine" || true
+	@echo "    cp .env.example .env"
+	@echo "    uv run manage.py migrate"
+	@echo "    uv run manage.py runserver   # http://127.0.0.1:8000"
 
 test: $(TOOLS)/installed
 	$(TOOLS)/bin/ruff check .
@@ -30,7 +44,7 @@ $(TOOLS)/installed: requirements.txt | $(UV)
 	@$(UV) pip install --quiet --python $(TOOLS) --require-hashes --requirement requirements.txt
 	@touch $@
 
-$(UV):
+$(PRIVATE_UV):
 	@echo "Bringing uv into .cache/uv (once) ..."
 	@python3 -m venv .cache/uv
 	@.cache/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.8

@@ -36,7 +36,8 @@ def copy_template(target: Path) -> Path:
     target.mkdir(parents=True)
     for name in ("copier.yml", "reserved_names.yml"):
         shutil.copy(ROOT / name, target)
-    shutil.copytree(ROOT / "template", target / "template")
+    litter = shutil.ignore_patterns("__pycache__", ".ruff_cache", ".mypy_cache")
+    shutil.copytree(ROOT / "template", target / "template", ignore=litter)
     return target
 
 

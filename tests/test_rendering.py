@@ -1,0 +1,98 @@
+"""Every combination of the toggles renders to a tree that its own tools find nothing wrong with."""
+
+import itertools
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import shapes
+import yaml
+
+COMBINATIONS = [
+    dict(zip(shapes.TOGGLES, values, strict=True))
+    for values in itertools.product([False, True], repeat=len(shapes.TOGGLES))
+]
+# Every value of every other question stands beside every combination of the toggles at least once.
+OTHERS = [
+    {"database": "sqlite", "ci_provider": "github", "include_sample": True, "package_name": "a"},
+    {"database": "postgresql", "ci_provider": "gitlab", "include_sample": False, "django_version": "6.1"},
+    {
+        "database": "postgresql",
+        "ci_provider": "none",
+        "celery_broker": "rabbitmq",
+        "python_version": "3.13",
+        "package_name": "a_package_of_thirty_letters_xy",
+    },
+]
+JINJA = re.compile(r"\{[{%#].*?[}%#]\}")
+QUESTIONS = re.compile(
+    r"\b(?:use_(?:celery|channels|procrastinate|drf)|include_sample|ci_provider|package_name)\b"
+)
+
+
+def answers():
+    for toggles, others in itertools.product(COMBINATIONS, OTHERS):
+        if toggles["use_procrastinate"] and others["database"] == "sqlite":
+            others = {**others, "database": "postgresql"}
+        if not toggles["use_celery"]:
+            others = {key: value for key, value in others.items() if key != "celery_broker"}
+        yield pytest.param(
+            {**toggles, **others},
+            id="-".join([*(key[4:] for key in toggles if toggles[key]), others["ci_provider"]]),
+        )
+
+
+@pytest.mark.parametrize("answers", [*answers()])
+def test_the_tree_is_clean(rendered, answers):
+    tree = rendered(**answers)
+    files = [file for file in tree.rglob("*") if file.is_file()]
+
+    for file in files:
+        text = file.read_text()
+        name = str(file.relative_to(tree))
+        assert text.strip(), f"{name} is empty"
+        assert text.endswith("\n"), f"{name} ends without a line break"
+        assert not text.endswith("\n\n"), f"{name} ends with an empty line"
+        assert not re.search(r"[ \t]+$", text, re.MULTILINE), f"{name} has trailing blanks"
+        assert '"' not in name
+        for found in JINJA.findall(text):
+            assert not QUESTIONS.search(found), f"{name} has Jinja left over: {found}"
+        if file.suffix == ".py":
+            compile(text, name, "exec")
+        elif file.suffix == ".toml":
+            tomllib.loads(text)
+        elif file.suffix in (".yml", ".yaml"):
+            yaml.compose(text)
+    ruff(tree, "check", "--quiet")
+    ruff(tree, "format", "--check", "--quiet")
+
+
+def ruff(tree, *command):
+    """The tree's own configuration decides; the cache stays out of the rendered tree."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "--no-cache", "."], cwd=tree, capture_output=True, text=True
+    )
+    assert not done.returncode, done.stdout + done.stderr
+
+
+def test_a_render_is_deterministic(template, rendered, tmp_path):
+    first = rendered(**shapes.catalogue()["everything"])
+    second = shapes.render(template, tmp_path / "again", shapes.catalogue()["everything"])
+
+    assert contents(first) == contents(second)
+
+
+def contents(tree):
+    return {str(file.relative_to(tree)): file.read_bytes() for file in tree.rglob("*") if file.is_file()}
+
+
+def test_copying_needs_no_trust():
+    """Copier asks for --trust when a template has tasks, extensions, or a migration without a version."""
+    documents = yaml.safe_load_all((shapes.ROOT / "copier.yml").read_text().replace("!include", "#"))
+    settings = {key: value for part in documents if part for key, value in part.items() if key[0] == "_"}
+
+    assert not settings.keys() & {"_tasks", "_jinja_extensions"}
+    assert all("version" in migration for migration in settings.get("_migrations", []))
+    assert settings["_envops"]["undefined"] == "jinja2.StrictUndefined"
