@@ -1,7 +1,26 @@
 """Full shapes, generated and run: the promise is green on a fresh machine, no service running."""
 
+import itertools
+
 import pytest
 import shapes
+
+DEFAULTS = {
+    "django_version": "5.2",
+    "database": "sqlite",
+    "use_celery": False,
+    "use_procrastinate": False,
+    "use_channels": False,
+    "use_drf": False,
+    "ci_provider": "github",
+    "include_sample": True,
+}
+VALUES = {
+    **{question: [False, True] for question in DEFAULTS},
+    "django_version": ["5.2", "6.1"],
+    "database": ["sqlite", "postgresql"],
+    "ci_provider": ["github", "gitlab", "none"],
+}
 
 
 @pytest.mark.parametrize("name", shapes.catalogue())
@@ -10,4 +29,28 @@ def test_the_project_is_green(generate, name):
 
     project.run("ruff", "check", ".")
     project.run("ruff", "format", "--check", ".")
+    assert " passed" in project.pytest("-q", "-p", "xdist", "-n", "2").stdout
     assert " passed" in project.pytest("-q").stdout
+
+
+def test_the_catalogue_has_every_pair_of_answers():
+    """Most faults of combinations are faults of two: so each possible pair stands in some shape."""
+    shown = set()
+    for answers in shapes.catalogue().values():
+        implied = {"database": "postgresql"} if answers.get("use_procrastinate") else {}
+        shape = {key: ({**DEFAULTS, **implied, **answers})[key] for key in DEFAULTS}
+        shown |= {*itertools.combinations(shape.items(), 2)}
+    wanted = {
+        ((first, one), (second, other))
+        for first, second in itertools.combinations(DEFAULTS, 2)
+        for one in VALUES[first]
+        for other in VALUES[second]
+    } - {(("database", "sqlite"), ("use_procrastinate", True))}
+
+    assert wanted - shown == set()
+    brokers = {
+        answers.get("celery_broker", "redis")
+        for answers in shapes.catalogue().values()
+        if "use_celery" in answers
+    }
+    assert brokers == {"redis", "rabbitmq"}
