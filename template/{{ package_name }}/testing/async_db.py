@@ -15,7 +15,7 @@ a thread; what their threads opened is closed before the tables are flushed.
 """
 
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
@@ -33,6 +33,7 @@ from django.utils.asyncio import async_unsafe
 from factory import Factory
 
 T = TypeVar("T")
+ABSENT = object()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -201,15 +202,20 @@ def _patched(patches: list[tuple[Any, str, Any]]) -> Generator[None]:
                 setattr(owner, name, value)
 
 
-def run_async(function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
-    """Call an async function from a sync test or fixture and return its result, or raise its error.
+def run_async(awaitable: Awaitable[T]) -> T:
+    """Wait for async code in a sync test or fixture; return its result, or raise its error.
 
-        total = run_async(order_total, order.pk)
+        total = run_async(order_total(order.pk))
 
-    Its database work is done in this thread, so on the test's connection (asgiref's rule for
-    ``async_to_sync``). In an async test, ``await`` the function instead: this raises RuntimeError.
+    Its thread-sensitive work is done in this thread, so on the test's connection, where
+    ``asyncio.run`` would leave the test's context. In an async test, ``await`` instead: there,
+    this raises RuntimeError.
     """
-    return async_to_sync(function)(*args, **kwargs)
+
+    async def wait_for_it() -> T:
+        return await awaitable
+
+    return async_to_sync(wait_for_it)()
 
 
 async def acreate(factory: type[Factory[T]], /, **attributes: Any) -> T:

@@ -50,6 +50,12 @@ def seed(function: Seed) -> Any:
 
     @pytest.fixture(name=function.__name__)
     def copy(_module_seeds: dict[Seed, bytes], db: None) -> Any:
+        if function not in _module_seeds:
+            pytest.fail(
+                f"The seed {function.__name__!r} has no rows in this module: define or import it there, "
+                "or name it in the test's arguments.",
+                pytrace=False,
+            )
         return pickle.loads(_module_seeds[function])  # noqa: S301, our own bytes
 
     _seeds_defined.append((function, copy))
@@ -119,7 +125,7 @@ def _module_seeds(request: pytest.FixtureRequest) -> Generator[dict[Seed, bytes]
 
 
 def _copied(function: Seed) -> bytes:
-    value = run_async(function) if iscoroutinefunction(function) else function()
+    value = run_async(function()) if iscoroutinefunction(function) else function()
     try:
         return pickle.dumps(value)
     except Exception as error:
