@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
@@ -30,7 +30,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.test import AsyncClient, TransactionTestCase
 from django.utils.asyncio import async_unsafe
-from factory import Factory
+from pytest_django.fixtures import _django_db_helper
+
+if TYPE_CHECKING:
+    from factory import Factory
 
 T = TypeVar("T")
 ABSENT = object()
@@ -41,7 +44,7 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, 
     """Inside pytest-django's transaction, whoever asks for it: the mark, ``db``, another fixture."""
     result = yield
     # Private, seen in pytest-django 4.5 to 4.14: the fixture that opens and rolls back.
-    if fixturedef.argname == "_django_db_helper":
+    if fixturedef.argname == _django_db_helper.__name__:
         stack = ExitStack()
         stack.enter_context(connections_of_the_test())
         fixturedef.addfinalizer(stack.close)  # Last in, so first out: before the rollback.
@@ -218,7 +221,7 @@ def run_async(awaitable: Awaitable[T]) -> T:
     return async_to_sync(wait_for_it)()
 
 
-async def acreate(factory: type[Factory[T]], /, **attributes: Any) -> T:
+async def acreate(factory: "type[Factory[T]]", /, **attributes: Any) -> T:
     """Create an object with a factory_boy factory in an async test: ``await acreate(OrderFactory)``.
 
     ``attributes`` are those of ``factory.create``. factory_boy 3.3 is sync only: its SubFactories
