@@ -55,7 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "leaks(*patterns): tolerate these leaks (fnmatch), putting them back all the same"
+        "markers",
+        "leaks(*patterns): tolerate these leaks (fnmatch), putting them back all the same",
     )
     mode = config.getoption("--isolation") or config.getini("isolation")
     if mode not in ("fail", "warn", "off"):
@@ -159,7 +160,8 @@ class Isolation:
     def begin(self, request: Any) -> None:
         item = getattr(request, "node", request)
         if item.get_closest_marker("django_db") and isinstance(request, pytest.FixtureRequest):
-            request.getfixturevalue("django_db_setup")  # Before the test, so that it is not the test's.
+            # Now, so that what it changes is not taken for the test's doing.
+            request.getfixturevalue("django_db_setup")
         self.item = item
         self.reset(item)
         # Fixtures of a broader scope came or went; else it is as the last test's check left it.
@@ -206,7 +208,9 @@ class Isolation:
             if not matches(tolerated, leak) and not matches(self.keep, leak)
         ]
         if self.report:
-            item.user_properties += [("isolation reported", line.partition(": ")[0]) for line in lines]
+            item.user_properties += [
+                ("isolation reported", line.partition(": ")[0]) for line in lines
+            ]
         if lines and self.mode == "warn":
             item.user_properties += [("isolation warning", f"leaks {line}") for line in lines]
         elif lines:

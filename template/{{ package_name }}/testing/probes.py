@@ -35,7 +35,6 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import connections
 from django.dispatch import Signal
-from django.test import SimpleTestCase
 
 ABSENT = object()
 
@@ -265,8 +264,9 @@ class Threads(Probe):
     def changes(self) -> Iterable[str]:
         if threading.active_count() == len(self.then):
             return
-        for part in {*self.now()} - {*self.then}:
-            if thread := self.now().get(part):
+        gc.collect()  # A dropped executor ends its threads when it is collected.
+        for part, thread in self.now().items():
+            if part not in self.then:
                 thread.join(timeout=1)
                 if thread.is_alive():
                     yield part
@@ -337,7 +337,9 @@ class Sockets(Probe):
         self.then = {}
 
     def accept(self, part: str) -> None:
-        touched.sockets = [ref for ref in touched.sockets if (s := ref()) and str(s.fileno()) != part]
+        touched.sockets = [
+            ref for ref in touched.sockets if (s := ref()) and str(s.fileno()) != part
+        ]
 
 
 def _cwd() -> str | None:
@@ -451,7 +453,9 @@ class Loggers(Probe):
             return []
         then = self.states + [self.default] * (len(states) - len(self.states))
         return [
-            log.name for log, a, b in zip(self.known, states, then, strict=True) if _differ(log, a, b)
+            log.name
+            for log, a, b in zip(self.known, states, then, strict=True)
+            if _differ(log, a, b)
         ]
 
     def undo(self, part: str) -> None:
@@ -492,6 +496,30 @@ class Cursors(Probe):
         connection = connections[part.rpartition(".")[0]]
         connection.force_debug_cursor = False
         connection.queries_log.clear()
+
+
+class Modules(Probe):
+    name, remedy = "modules", "use monkeypatch.setitem(sys.modules, ...)"
+
+    def note(self) -> None:
+        project.scan()
+
+    def changes(self) -> Iterable[str]:
+        for name, module in project.modules.items():
+            if sys.modules.get(name) is not module:
+                yield name
+        if len(sys.modules) != len(project.seen):
+            for name in sys.modules.keys() - project.seen:
+                if getattr(sys.modules[name], "__spec__", None) is None:
+                    yield name
+
+    def undo(self, part: str) -> None:
+        sys.modules.pop(part, None)
+        if part in project.modules:
+            sys.modules[part] = project.modules[part]
+
+    def accept(self, part: str) -> None:
+        project.modules.pop(part, None)
 
 
 class Receivers(Probe):
@@ -596,6 +624,8 @@ class Namespace:
             then = self.values.get(key, ABSENT)
             if key.startswith("__") or key in SET_BY_DJANGO:
                 continue
+            if sys.modules.get(f"{self.name}.{key}") is now.get(key, ABSENT):
+                continue  # A submodule that was imported.
             if self.foreign and not (callable(then) and key in now):
                 continue
             if now.get(key, ABSENT) is not then or key in spoilt:
@@ -684,7 +714,8 @@ class Project:
         elif issubclass(kind, type):
             if value.__module__ == module.__name__:
                 self.watch(name, value)
-                for item in vars(value).values():
+                for found in vars(value).values():
+                    item = getattr(found, "__func__", found)  # Of a static or class method.
                     if type(item) is MEMOIZED:
                         self.memoized[id(item)] = item
             for cls in value.__mro__:
@@ -696,10 +727,17 @@ class Project:
             self.watch(name, value)
 
     def watch_foreign(self, module: Any) -> None:
-        if module is not None and not self.owns(module) and module.__name__ not in SET_BY_PYTEST:
-            if not module.__name__.startswith(("_pytest", "pytest", __package__)):
-                self.modules[module.__name__] = module
-                self.watch(module.__name__, module, foreign=True)
+        if module is None or self.owns(module) or module.__name__ in SET_BY_PYTEST:
+            return
+        if not module.__name__.startswith(("_pytest", "pytest", __package__)):
+            self.modules[module.__name__] = module
+            self.watch(module.__name__, module, foreign=True)
+            # `import a.b` binds a: so its submodules, of small packages, are the project's to patch.
+            inner = [one for one in vars(module).values() if type(one) is ModuleType]
+            parts = [one for one in inner if one.__name__.startswith(f"{module.__name__}.")]
+            for part in parts if len(parts) < 8 else ():
+                self.modules[part.__name__] = part
+                self.watch(part.__name__, part, foreign=True)
 
     def watch(self, name: str, owner: Any, foreign: bool = False) -> None:
         if id(owner) not in self.names and hasattr(owner, "__dict__"):
@@ -734,15 +772,8 @@ class Project:
         if settings._wrapped is not self.namespaces["settings"].owner:
             yield "settings (overridden, not undone)"
             return
-        for name, module in self.modules.items():
-            if sys.modules.get(name) is not module:
-                yield f"sys.modules[{name!r}]"
-        if len(self.seen) != len(sys.modules):
-            for name in sys.modules.keys() - self.seen:
-                if getattr(sys.modules[name], "__spec__", None) is None:
-                    yield f"sys.modules[{name!r}]"
-            if self.scan():  # Importing modules may register with others: that stays.
-                self.note()
+        if self.scan():  # Importing modules may register with others: that stays.
+            self.note()
         if self.changed():
             for name, namespace in self.namespaces.items():
                 for key in [*namespace.changes()]:
@@ -753,12 +784,6 @@ class Project:
             settings._wrapped = self.namespaces["settings"].owner
             settings.__dict__.clear()
             settings.__dict__["_wrapped"] = self.namespaces["settings"].owner
-        elif part.startswith("sys.modules["):
-            name = part[13:-2]
-            sys.modules.pop(name, None)
-            if name in self.modules:
-                sys.modules[name] = self.modules[name]
-            self.seen = {*sys.modules}
         else:
             name, _, key = part.rpartition(".")
             self.namespaces[name].undo(key)
@@ -792,6 +817,7 @@ PROBES: list[Probe] = [
     Warnings(),
     Loggers(),
     Cursors(),
+    Modules(),  # Before those that take in new modules.
     Receivers(),
     Attributes(),
 ]
