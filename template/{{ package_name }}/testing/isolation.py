@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -31,11 +31,17 @@ from django.conf import settings
 from django.core import mail
 from django.core.cache import caches
 from django.core.files.storage import InMemoryStorage, storages
-from django.urls import clear_script_prefix, get_resolver, set_urlconf
+from django.urls import (
+    clear_script_prefix,
+    get_resolver,
+    get_script_prefix,
+    get_urlconf,
+    set_urlconf,
+)
 from django.utils import timezone, translation
 from pytest_socket import SocketBlockedError, SocketConnectBlockedError
 
-from .probes import PROBES, Attributes, Probe, project, tasks_left, touched
+from .probes import PROBES, WARNINGS, project, tasks_left, touched
 
 NETWORK = (
     "isolation: the network is blocked beyond loopback; mock the client, override the fixture that "
@@ -170,9 +176,8 @@ class Isolation:
                 probe.note()
             self.due, self.parent = False, item.parent
         else:
-            for probe in PROBES:
-                if not isinstance(probe, Attributes):
-                    probe.note()
+            touched.reset()
+            WARNINGS.note()  # pytest gives each test filters of its own.
         touched.hosts_allowed = bool(
             item.get_closest_marker("enable_socket")
             or "socket_enabled" in getattr(item, "fixturenames", ())
@@ -234,6 +239,21 @@ class Isolation:
         return (yield)
 
 
+@cache
+def model_caches() -> list[Any]:
+    """The managers that remember rows: of ContentType and Site, where installed."""
+    names = [("contenttypes", "ContentType"), ("sites", "Site")]
+    found = [
+        apps.get_model(*name) for name in names if apps.is_installed(f"django.contrib.{name[0]}")
+    ]
+    return [model._default_manager for model in found]
+
+
+def storages_in_memory() -> list[tuple[str, InMemoryStorage]]:
+    found = [(alias, storages[alias]) for alias in settings.STORAGES]
+    return [item for item in found if isinstance(item[1], InMemoryStorage)]
+
+
 def matches(patterns: Iterable[str], leak: str) -> bool:
     return any(fnmatchcase(leak, pattern) or leak == pattern for pattern in patterns)
 
@@ -243,23 +263,24 @@ def resets() -> Generator[str]:
     if translation.get_language() != settings.LANGUAGE_CODE:
         translation.deactivate()
         yield "language"
-    if timezone.get_current_timezone_name() != settings.TIME_ZONE:
+    if timezone.get_current_timezone() is not timezone.get_default_timezone():
         timezone.deactivate()
         yield "time zone"
-    set_urlconf(None)
-    clear_script_prefix()
-    for cache in caches.all(initialized_only=True):
-        cache.clear()
-    if apps.is_installed("django.contrib.contenttypes"):
-        apps.get_model("contenttypes", "ContentType").objects.clear_cache()
-    if apps.is_installed("django.contrib.sites"):
-        apps.get_model("sites", "Site").objects.clear_cache()
+    if get_urlconf() is not None:
+        set_urlconf(None)
+        yield "URLconf"
+    if get_script_prefix() != "/":
+        clear_script_prefix()
+        yield "script prefix"
+    for one in caches.all(initialized_only=True):
+        one.clear()
+    for manager in model_caches():
+        manager.clear_cache()
     if getattr(mail, "outbox", None):
         mail.outbox.clear()
         yield "mail.outbox"
-    for alias in settings.STORAGES:
-        storage = storages[alias]
-        if isinstance(storage, InMemoryStorage) and any(found := storage.listdir("")):
+    for alias, storage in storages_in_memory():
+        if any(found := storage.listdir("")):
             for name in [*found[0], *found[1]]:
                 storage.delete(name)
             yield f"storage {alias}"
@@ -271,6 +292,3 @@ def resets() -> Generator[str]:
         if function.cache_info().currsize:
             function.cache_clear()
             yield f"{function.__module__}.{function.__qualname__} (memoised)"
-
-
-__all__ = ["Isolation", "Probe", "Report"]

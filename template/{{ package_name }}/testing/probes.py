@@ -5,6 +5,7 @@ of the parts that differ, ``undo`` puts one back, ``accept`` takes one as it is 
 of a fixture of a broader scope, which may hold it for longer).
 """
 
+import _signal
 import asyncio
 import contextlib
 import decimal
@@ -86,7 +87,7 @@ class Touched:
         self.sockets: list[weakref.ref[socket.socket]] = []
         self.commands: list[str] = []
         self.hosts_allowed = False
-        handlers: dict[str, Callable[..., Any]] = {
+        self.handlers: dict[str, Callable[..., Any]] = {
             "open": self.opened,
             "os.mkdir": lambda path, *rest: self.file(path),
             "os.remove": lambda path, *rest: self.file(path),
@@ -102,11 +103,10 @@ class Touched:
             "os.posix_spawn": lambda path, args, env: self.started(args),
             "os.fork": lambda *rest: self.started(["a fork of this process"]),
         }
-        self.handler = handlers.get
 
     def audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if self.on and (handle := self.handler(event)):
-            handle(*args)
+        if event in self.handlers and self.on:
+            self.handlers[event](*args)
 
     def reset(self) -> None:
         self.files, self.sockets, self.commands = {}, [], []
@@ -367,7 +367,7 @@ def _set_decimal(then: tuple[Any, ...]) -> None:
 
 
 def _handlers() -> tuple[Any, ...]:
-    return tuple(map(signal.getsignal, HANDLED))
+    return tuple(map(_signal.getsignal, HANDLED))  # signal's own makes an enum of each.
 
 
 def _set_handlers(then: tuple[Any, ...]) -> None:
@@ -805,6 +805,7 @@ def tasks_left(loop: asyncio.AbstractEventLoop) -> list[str]:
     ]
 
 
+WARNINGS = Warnings()
 PROBES: list[Probe] = [
     Clock(),
     Patches(),
@@ -814,7 +815,7 @@ PROBES: list[Probe] = [
     Sockets(),
     Files(),
     Process(),
-    Warnings(),
+    WARNINGS,
     Loggers(),
     Cursors(),
     Modules(),  # Before those that take in new modules.

@@ -107,7 +107,10 @@ def _module_seeds(request: pytest.FixtureRequest) -> Generator[dict[Seed, bytes]
     blocker = request.getfixturevalue("django_db_blocker")
 
     class ModuleCase(TestCase):
-        __module__, __qualname__ = "pytest.mark", "django_db"  # Where Django tells to add a database.
+        __module__, __qualname__ = (
+            "pytest.mark",
+            "django_db",
+        )  # Where Django tells to add a database.
         databases = _databases(request)
 
     with ExitStack() as stack:
