@@ -12,7 +12,7 @@ import pytest
 import shapes
 
 RESULTS = shapes.CACHE / "conformance"
-WITHOUT = ("-p", "no:shop.testing.async_db", "--ignore=conformance/test_seeds.py")
+WITHOUT = ("-p", "no:shop.testing.async_db", "--ignore=conformance/test_seeds.py", "--tb=no", "--timeout=15")
 # Red on every database and Django without the plugin: what it is there for.
 RED = {
     "test_orm": {
@@ -26,7 +26,6 @@ RED = {
         "test_gather",
         "test_durable_atomic",
         "test_two_databases",
-        "test_undeclared_database_is_refused",
         "test_num_queries",
         "test_cancelled_query",
         "TestClass::test_async_method",

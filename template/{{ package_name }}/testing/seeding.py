@@ -71,14 +71,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             modules.setdefault(item.getparent(pytest.Module), []).append(item)
     for module, items in modules.items():
         asked = {name for item in items for name in item.fixturenames}
-        seeds = [
-            function
-            for function, fixture in _seeds_defined
-            if _is_of(module, asked, function, fixture)
-        ]
+        seeds = [seed for seed, fixture in _seeds_defined if _is_of(module, asked, seed, fixture)]
         module.stash[_seeds] = seeds
-        for item in items if seeds else ():
-            item.fixturenames.insert(0, "_seeded_module")
+        for item in items:
+            if seeds and "_seeded_module" not in item.fixturenames:
+                item.fixturenames.insert(0, "_seeded_module")
 
 
 def _is_of(module: pytest.Module, asked: set[str], function: Seed, fixture: Any) -> bool:
@@ -117,10 +114,8 @@ def _seeded_module(
     """Django's own class-wide transaction, for a module; each test opens its savepoint inside."""
 
     class ModuleCase(TestCase):
-        __module__, __qualname__ = (
-            "pytest.mark",
-            "django_db",
-        )  # Where Django tells to add a database.
+        __module__ = "pytest.mark"  # Where Django's messages say to add a database.
+        __qualname__ = "django_db"
         databases = _databases(request)
 
     with ExitStack() as stack:
