@@ -18,6 +18,7 @@ next run with their tables' names.
 import pickle
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from functools import partial
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
@@ -162,34 +163,42 @@ PRISTINE = "testing_pristine_rows"
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("reuse_db"):
-        config.pluginmanager.register(_KeptDatabase())
+        config.pluginmanager.register(_KeptDatabases(config))
 
 
-class _KeptDatabase:
-    """Under ``--reuse-db``, stop when the database is not as the last run's set-up left it."""
+class _KeptDatabases:
+    """Under ``--reuse-db``, stop when a database is not as the last run's set-up left it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.aliases: set[str] = set()
+        # An exit does not reach the terminal from one of pytest-xdist's workers: fail each test.
+        worker = hasattr(config, "workerinput")
+        self.stop = partial(pytest.fail, pytrace=False) if worker else pytest.exit
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, Any, Any]:
+        # A project's own django_db_setup, on top of pytest-django's, adds to what belongs there.
         if (fixturedef.argname, fixturedef.scope) != ("django_db_setup", "session"):
             return (yield)
-        kept: set[str] = set()
-
-        def check(using: str, **kwargs: Any) -> None:
-            if using not in kept:  # Django sends this for each app, before it changes anything.
-                kept.add(using)
-                _stop_if_rows_were_left(using)
-
-        pre_migrate.connect(check)
+        pre_migrate.connect(self.check)
         try:
             result = yield
         finally:
-            pre_migrate.disconnect(check)
+            pre_migrate.disconnect(self.check)
         with request.getfixturevalue("django_db_blocker").unblock():
-            for alias in kept:
+            for alias in self.aliases:
                 _write_pristine(alias)
         return result
+
+    def check(self, using: str, **kwargs: Any) -> None:
+        if using in self.aliases:  # Django sends this for each app, before it changes anything.
+            return
+        self.aliases.add(using)
+        if problem := _problem(using):
+            name = connections[using].settings_dict["NAME"]
+            self.stop(f"The reused test database {name} {problem}: run once with --create-db.")
 
 
 def _rows(alias: str) -> dict[str, int]:
@@ -202,22 +211,18 @@ def _rows(alias: str) -> dict[str, int]:
     return rows
 
 
-def _stop_if_rows_were_left(alias: str) -> None:
-    connection, rows = connections[alias], _rows(alias)
+def _problem(alias: str) -> str:
+    rows = _rows(alias)
     if "django_migrations" not in rows:  # Just created.
-        return
-    if PRISTINE in rows:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT name, number FROM {PRISTINE}")  # noqa: S608
-            pristine = dict(cursor.fetchall())
-        left = {table: n - pristine.get(table, 0) for table, n in rows.items() if table != PRISTINE}
-        found = ", ".join(f"{table}: {n}" for table, n in sorted(left.items()) if n > 0)
-        problem = f"holds rows that an earlier run left behind ({found})" if found else ""
-    else:
-        problem = "was made without a record of the rows that belong in it"
-    if problem:
-        name = connection.settings_dict["NAME"]
-        pytest.exit(f"The reused test database {name} {problem}: run once with --create-db.", 1)
+        return ""
+    if rows.pop(PRISTINE, None) is None:
+        return "was made without a record of the rows that belong in it"
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"SELECT name, number FROM {PRISTINE}")  # noqa: S608
+        pristine = dict(cursor.fetchall())
+    left = {table: number - pristine.get(table, 0) for table, number in rows.items()}
+    found = ", ".join(f"{table}: {number}" for table, number in sorted(left.items()) if number > 0)
+    return f"holds rows that an earlier run left behind ({found})" if found else ""
 
 
 def _write_pristine(alias: str) -> None:
