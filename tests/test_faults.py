@@ -63,7 +63,9 @@ def plant(rendered, tmp_path_factory):
         path = tmp_path_factory.mktemp("faults") / "project"
         shutil.copytree(rendered(django_version=django), path)
         shutil.copytree(FAULTS, path / "tests" / "faults", ignore=shutil.ignore_patterns("__pycache__"))
-        return shapes.Project(path, shapes.environment(path, python))
+        # Without the guard, a file left in the temporary folder is left for good.
+        temporary = {"TMPDIR": str(tmp_path_factory.mktemp("temporary"))}
+        return shapes.Project(path, shapes.environment(path, python), temporary)
 
     return make
 
