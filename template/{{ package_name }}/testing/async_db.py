@@ -39,6 +39,10 @@ T = TypeVar("T")
 ABSENT = object()
 
 
+def pytest_sessionstart() -> None:
+    _worker()  # Its thread outlives every test, so it should not seem to be the first one's.
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
     """Inside pytest-django's transaction, whoever asks for it: a mark, ``db``, another fixture."""
