@@ -1,0 +1,56 @@
+"""Each toggle's resets, with planted leaks: green as generated, red when the reset is taken out."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+POLLUTERS = Path(__file__).parent / "polluters"
+
+
+def add_polluters(project, toggle: str) -> str:
+    shutil.copy(POLLUTERS / f"test_{toggle}.py", project.path / "tests" / "test_polluters.py")
+    return "tests/test_polluters.py"
+
+
+def take_out(project, module: str, line: str) -> None:
+    path = project.package / "testing" / module
+    source = path.read_text()
+    assert line in source
+    path.write_text(source.replace(line, line[: -len(line.lstrip())] + "pass" if line[0] == " " else ""))
+
+
+def run_in_three_orders(project, module: str) -> None:
+    for seed in ("1", "2", "3"):
+        project.pytest("-q", "-p", "randomly", f"--randomly-seed={seed}", module)
+
+
+@pytest.mark.parametrize("django_version", ["5.2", "6.1"])
+def test_nothing_leaks_through_celery(generate, django_version):
+    project = generate(use_celery=True, django_version=django_version)
+
+    run_in_three_orders(project, add_polluters(project, "celery"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    celery_app.set_current()\n    celery_app.set_default()",
+        "        app.close()",
+        "    _put_back(celery_app.tasks, imported | tasks)",
+        "imported | ",
+        "    _put_back(celery_app.conf.changes, changes)",
+        "        signal.receivers = before",
+        "    _state._on_app_finalizers &= shared_tasks",
+        "    _DUMMY_CLIENT_CACHE.clear()",
+        "    Channel.queues.clear()",
+        "        root.setLevel(level)",
+        "        root.handlers[:] = handlers",
+    ],
+)
+def test_each_reset_of_celery_is_needed(generate, line):
+    project = generate(use_celery=True)
+    module = add_polluters(project, "celery")
+    take_out(project, "celery.py", line)
+
+    assert "failed" in project.pytest("-q", "-p", "no:randomly", module, check=False).stdout
