@@ -86,10 +86,15 @@ def test_a_message(n, request):
 
 
 @TWICE
-def test_a_live_worker_leaves_logging_alone(n, request, caplog, settings):
-    settings.LOGGING = {}  # Which a worker applies again.
+def test_a_live_worker_leaves_log_handlers_alone(n, request, caplog):
     HANDLERS.append(logging.getLogger().handlers[:])
     assert HANDLERS[0] == HANDLERS[-1]
+    request.getfixturevalue("celery_live_worker")
+
+
+@TWICE
+def test_a_live_worker_leaves_the_log_level_alone(n, request, caplog, settings):
     logging.getLogger("shop").warning("hello")
     assert "hello" in caplog.text
+    settings.LOGGING = {}  # A worker configures logging again: with this, the root's level stays ERROR.
     request.getfixturevalue("celery_live_worker")
