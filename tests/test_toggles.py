@@ -54,3 +54,32 @@ def test_each_reset_of_celery_is_needed(generate, line):
     take_out(project, "celery.py", line)
 
     assert "failed" in project.pytest("-q", "-p", "no:randomly", module, check=False).stdout
+
+
+@pytest.mark.parametrize("django_version", ["5.2", "6.1"])
+def test_nothing_leaks_through_procrastinate(generate, django_version):
+    project = generate(use_procrastinate=True, django_version=django_version)
+
+    run_in_three_orders(project, add_polluters(project, "procrastinate"))
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("        registry.update(now | before)", "        registry.update(now)"),
+        ("now | before", "before"),
+        ('        patch.setitem(app.periodic_defaults, "max_delay", -1)', "        pass"),
+        ("        model._meta.managed = True", "        pass"),
+        ("        registry.clear()\n", ""),
+        ("if not _is_local(value)", ""),
+    ],
+)
+def test_each_reset_of_procrastinate_is_needed(generate, line, instead):
+    project = generate(use_procrastinate=True)
+    module = add_polluters(project, "procrastinate")
+    path = project.package / "testing" / "procrastinate.py"
+    source = path.read_text()
+    assert line in source
+    path.write_text(source.replace(line, instead))
+
+    assert "failed" in project.pytest("-q", "-p", "no:randomly", module, check=False).stdout

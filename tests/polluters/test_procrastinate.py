@@ -1,9 +1,9 @@
 """Each test leaves something behind in Procrastinate, and its twin looks for it: any order must pass."""
 
+import asyncio
 import logging
 
 import pytest
-from asgiref.sync import sync_to_async
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.testing import InMemoryConnector
@@ -81,7 +81,7 @@ async def test_a_committed_job_of_an_async_test(n, transactional_db, procrastina
     await app.configure_task("builtin:procrastinate.builtin_tasks.remove_old_jobs").defer_async(
         max_hours=1
     )
-    await sync_to_async(procrastinate_worker)()
+    await asyncio.to_thread(procrastinate_worker)
     assert (await ProcrastinateJob.objects.aget()).status == "succeeded"
 
 
@@ -108,3 +108,8 @@ def test_patched_threads(n, in_memory_app, run_jobs):
 
     assert procrastinate.utils.sync_to_async.__module__ == "procrastinate.utils"
     run_jobs()
+
+
+@TWICE
+def test_a_task_that_is_taken_away(n):
+    del app.tasks["builtin:procrastinate.builtin_tasks.remove_old_jobs"]
