@@ -85,3 +85,32 @@ def test_what_goes_wrong_in_a_websocket_fails_the_test(generate):
     assert "Websocket consumers failed in this test" in done.stdout
     assert "/ws/orders/ refused (1000)" in done.stdout
     assert "1 failed, 1 passed, 1 error" in done.stdout
+
+
+@pytest.mark.parametrize("django_version", ["5.2", "6.1"])
+def test_nothing_leaks_through_procrastinate(generate, django_version):
+    project = generate(use_procrastinate=True, django_version=django_version)
+
+    run_in_three_orders(project, add_polluters(project, "procrastinate"))
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("        registry.update(now | before)", "        registry.update(now)"),
+        ("now | before", "before"),
+        ('        patch.setitem(app.periodic_defaults, "max_delay", -1)', "        pass"),
+        ("        model._meta.managed = True", "        pass"),
+        ("        registry.clear()\n", ""),
+        ("if not _is_local(value)", ""),
+    ],
+)
+def test_each_reset_of_procrastinate_is_needed(generate, line, instead):
+    project = generate(use_procrastinate=True)
+    module = add_polluters(project, "procrastinate")
+    path = project.package / "testing" / "procrastinate.py"
+    source = path.read_text()
+    assert line in source
+    path.write_text(source.replace(line, instead))
+
+    assert "failed" in project.pytest("-q", "-p", "no:randomly", module, check=False).stdout
