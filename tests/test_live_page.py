@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from browser import chromium
 
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
