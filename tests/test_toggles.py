@@ -26,10 +26,11 @@ def run_in_three_orders(project, module: str) -> None:
 
 
 @pytest.mark.parametrize("django_version", ["5.2", "6.1"])
-def test_nothing_leaks_through_celery(generate, django_version):
-    project = generate(use_celery=True, django_version=django_version)
+@pytest.mark.parametrize("toggle", ["celery", "channels"])
+def test_nothing_leaks(generate, toggle, django_version):
+    project = generate(django_version=django_version, **{f"use_{toggle}": True})
 
-    run_in_three_orders(project, add_polluters(project, "celery"))
+    run_in_three_orders(project, add_polluters(project, toggle))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,36 @@ def test_each_reset_of_celery_is_needed(generate, line):
     take_out(project, "celery.py", line)
 
     assert "failed" in project.pytest("-q", "-p", "no:randomly", module, check=False).stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    channel_layers.backends.clear()",
+        "            await socket.disconnect(timeout=5)",
+        ", self.future",
+        "    await layer.flush()",
+    ],
+)
+def test_each_reset_of_channels_is_needed(generate, line):
+    project = generate(use_channels=True)
+    module = add_polluters(project, "channels")
+    take_out(project, "channels.py", line)
+
+    done = project.pytest("-q", "-p", "no:randomly", module, check=False)
+
+    assert "failed" in done.stdout or "error" in done.stdout
+
+
+def test_what_goes_wrong_in_a_websocket_fails_the_test(generate):
+    project = generate(use_channels=True)
+    module = add_polluters(project, "channels_failing")
+
+    done = project.pytest("-q", module, check=False)
+
+    assert "Websocket consumers failed in this test" in done.stdout
+    assert "/ws/orders/ refused (1000)" in done.stdout
+    assert "1 failed, 1 passed, 1 error" in done.stdout
 
 
 @pytest.mark.parametrize("django_version", ["5.2", "6.1"])

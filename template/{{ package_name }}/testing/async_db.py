@@ -155,7 +155,8 @@ def connections_of_threads_closed() -> Generator[None]:
         connection_created.disconnect(note)
         for connection in opened:
             connection.inc_thread_sharing()
-            connection.close()
+            # SQLite's own keeps a database in memory, but this thread's connection does that.
+            BaseDatabaseWrapper.close(connection)
             connection.dec_thread_sharing()
 
 
