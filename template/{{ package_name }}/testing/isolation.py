@@ -39,6 +39,7 @@ from django.urls import (
     set_urlconf,
 )
 from django.utils import timezone, translation
+from django.utils.module_loading import import_string
 from pytest_socket import SocketBlockedError, SocketConnectBlockedError
 
 from .probes import PROBES, WARNINGS, project, tasks_left, touched
@@ -118,10 +119,12 @@ class Isolation:
         touched.on = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Import the URLconf now, or the first test that asks for a page is the one that does."""
+        """Import what the first request would: it registers receivers, and sets logging up again."""
         if session.items:
             with suppress(Exception):
                 _ = get_resolver().url_patterns
+            with suppress(Exception):
+                import_string(settings.ASGI_APPLICATION)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
