@@ -143,7 +143,7 @@ def _databases(request: pytest.FixtureRequest) -> Any:
             cls, mark = getattr(item, "cls", None), item.get_closest_marker("django_db")
             named = validate_django_db(mark)[2] if mark else None
             if issubclass(cls or object, TestCase):
-                named = cls.databases
+                named = getattr(cls, "databases", None)
             aliases.update(connections if named == "__all__" else named or ())
     return aliases
 
