@@ -75,7 +75,7 @@ async def test_live_server(live_server):
 
 
 class TestDjangoTestCase(TestCase):
-    databases = {"default", "other"}
+    databases = ("default", "other")
 
     @classmethod
     def setUpTestData(cls):

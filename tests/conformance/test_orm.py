@@ -374,7 +374,3 @@ class TestClass:
 
     def test_sync_method(self, made):
         assert Order.objects.count() == 1
-
-
-def test_connections_are_put_back():
-    assert connection.allow_thread_sharing
