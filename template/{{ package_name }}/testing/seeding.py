@@ -68,8 +68,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Find the modules with seeds; tests of other modules pay nothing."""
     modules: dict[pytest.Module, list[pytest.Function]] = {}
     for item in session.items if _seeds_defined else ():
-        if isinstance(item, pytest.Function):
-            modules.setdefault(item.getparent(pytest.Module), []).append(item)
+        if isinstance(item, pytest.Function) and (module := item.getparent(pytest.Module)):
+            modules.setdefault(module, []).append(item)
     for module, items in modules.items():
         asked = {name for item in items for name in item.fixturenames}
         seeds = [seed for seed, fixture in _seeds_defined if _is_of(module, asked, seed, fixture)]
@@ -88,10 +88,9 @@ def _is_of(module: pytest.Module, asked: set[str], function: Seed, fixture: Any)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if "_seeded_module" in getattr(item, "fixturenames", ()) and _commits(item):
-        seeds = ", ".join(
-            repr(function.__name__) for function in item.getparent(pytest.Module).stash[_seeds]
-        )
+    module = item.getparent(pytest.Module)
+    if module and "_seeded_module" in getattr(item, "fixturenames", ()) and _commits(item):
+        seeds = ", ".join(repr(function.__name__) for function in module.stash[_seeds])
         pytest.fail(
             f"{item.name} commits, but its module is one open transaction, for the seed {seeds}: "
             "move this test to a module without seeds.",
