@@ -207,7 +207,7 @@ def test_rows_that_a_killed_run_committed_are_named(write, run, workers):
     )
 
     # A worker of pytest-xdist has a database of its own, and is replaced when it dies.
-    options = ["-n", "1", "--max-worker-restart=0"] if workers else []
+    options = ["-n", "1", "--max-worker-restart=0", "--nomigrations"] if workers else []
     assert run("--create-db", "--reuse-db", *options, KILL="1").failures
 
     done = run("--reuse-db", *options)

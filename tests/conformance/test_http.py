@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -111,6 +112,20 @@ async def test_error_page_that_asks_for_the_user(async_client):
     await async_client.aforce_login(await User.objects.acreate(username="jo"))
     assert (await async_client.get("/missing/")).content == b"missing, jo"
     assert (await async_client.get("/no/such/page/")).content == b"missing, jo"
+
+
+async def test_log_handler_that_queries(async_client):
+    class Handler(logging.Handler):
+        def emit(self, record):
+            Order.objects.create(product=record.levelname)
+
+    handler = Handler()
+    logging.getLogger("django.request").addHandler(handler)
+    try:
+        await async_client.get("/no/such/page/")
+    finally:
+        logging.getLogger("django.request").removeHandler(handler)
+    assert await Order.objects.acount() == 1
 
 
 async def test_error_page_of_the_asgi_application():

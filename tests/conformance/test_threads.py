@@ -10,6 +10,7 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, syn
 from django.core.handlers import asgi, base, exception
 from django.db import connection, connections, transaction
 from shop.orders.models import Order
+from shop.testing.async_db import _worker_finished
 
 refused = pytest.raises(RuntimeError, match=r"of its own to database 'default'.*transaction=True")
 not_marked = pytest.raises(RuntimeError, match="Database access not allowed")
@@ -125,6 +126,13 @@ async def test_without_the_mark_async(async_client):
         await async_client.get("/async/")
     with not_marked:
         await async_client.get("/sync/")
+
+
+def test_work_that_does_not_end_is_named():
+    end = threading.Event()
+    with pytest.raises(RuntimeError, match="still runs 0 s after its end"), _worker_finished(seconds=0.05):
+        SyncToAsync.single_thread_executor.submit(end.wait, 10)
+    end.set()
 
 
 def test_everything_is_put_back():

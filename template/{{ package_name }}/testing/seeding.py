@@ -212,10 +212,9 @@ def _rows(alias: str) -> dict[str, int]:
 
 def _problem(alias: str) -> str:
     rows = _rows(alias)
-    if "django_migrations" not in rows:  # Just created.
-        return ""
     if rows.pop(PRISTINE, None) is None:
-        return "was made without a record of the rows that belong in it"
+        new = not connections[alias].introspection.django_table_names(only_existing=True)
+        return "" if new else "was made without a record of the rows that belong in it"
     with connections[alias].cursor() as cursor:
         cursor.execute(f"SELECT name, number FROM {PRISTINE}")  # noqa: S608
         pristine = dict(cursor.fetchall())

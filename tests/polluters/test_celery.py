@@ -1,0 +1,100 @@
+"""Each test leaves something behind in Celery, and its twin looks for it: any order must pass."""
+
+import logging
+
+import pytest
+from celery import Celery, current_app, shared_task, signals
+from celery.result import AsyncResult
+from kombu import Connection
+
+TWICE = pytest.mark.parametrize("n", range(2))
+SEEN = []
+HANDLERS = []
+
+
+@TWICE
+def test_another_app_becomes_the_current_one(n):
+    assert current_app.conf.task_always_eager is True
+    Celery("rogue").set_default()
+
+
+@TWICE
+def test_configuration(n):
+    assert current_app.conf.result_expires != 7
+    current_app.conf.result_expires = 7
+
+
+@TWICE
+def test_a_task_of_the_same_name(n):
+    @shared_task(name="local")
+    def local():
+        return n
+
+    assert local.delay().get() == n
+
+
+@TWICE
+def test_a_task_of_a_module_that_a_test_imports_first(n, tmp_path, monkeypatch):
+    (tmp_path / "lazily_imported.py").write_text(
+        "from celery import shared_task\n\n@shared_task\ndef lazy(): return 1\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    from lazily_imported import lazy
+
+    assert lazy.delay().get() == 1
+
+
+@TWICE
+def test_a_task_that_a_later_app_would_register(n):
+    assert "local" not in Celery("other").tasks
+
+    @shared_task(name="local")
+    def local(): ...
+
+
+@TWICE
+def test_a_signal_receiver(n):
+    SEEN.clear()
+    signals.task_success.connect(lambda **kwargs: SEEN.append(n), weak=False)
+
+    @shared_task(name="signalled")
+    def signalled(): ...
+
+    signalled.delay()
+    assert len(SEEN) == 1
+
+
+@TWICE
+def test_a_result(n):
+    @shared_task(name="stored")
+    def stored():
+        return n
+
+    assert AsyncResult("same-id").state == "PENDING"
+    stored.apply_async(task_id="same-id")
+    assert AsyncResult("same-id").result == n
+
+
+@TWICE
+def test_a_message(n, request):
+    request.getfixturevalue("_celery_publishing_refused").undo()
+    with Connection("memory://") as connection:
+        queue = connection.SimpleQueue("letters")
+        assert queue.qsize() == 0
+        queue.put(n)
+        queue.close()
+
+
+@TWICE
+def test_a_live_worker_leaves_log_handlers_alone(n, request, caplog):
+    HANDLERS.append(logging.getLogger().handlers[:])
+    assert HANDLERS[0] == HANDLERS[-1]
+    request.getfixturevalue("celery_live_worker")
+
+
+@TWICE
+def test_a_live_worker_leaves_the_log_level_alone(n, request, caplog, settings):
+    logging.getLogger("shop").warning("hello")
+    assert "hello" in caplog.text
+    settings.LOGGING = {}  # A worker configures logging again: with this, the root's level stays ERROR.
+    request.getfixturevalue("celery_live_worker")

@@ -1,0 +1,56 @@
+"""Each test leaves something behind in Channels, and its twin looks for it: any order must pass."""
+
+import pytest
+import redis
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+TWICE = pytest.mark.parametrize("n", range(2))
+
+
+@TWICE
+async def test_a_socket_that_is_left_open(n):
+    assert get_channel_layer().groups == {}
+    headers = [(b"origin", b"http://testserver")]
+    socket = WebsocketCommunicator(import_string(settings.ASGI_APPLICATION), "/ws/orders/", headers)
+    assert (await socket.connect())[0]
+
+
+@TWICE
+async def test_an_undelivered_message(n):
+    assert get_channel_layer().channels == {}
+    await get_channel_layer().send("channel", {"type": "x"})
+
+
+@pytest.fixture
+def disconnected():
+    yield
+    assert get_channel_layer().groups == {}
+
+
+async def test_ws_connect_disconnects(disconnected, ws_connect):
+    await ws_connect("/ws/orders/")
+    assert get_channel_layer().groups
+
+
+@pytest.mark.timeout(20)
+async def test_an_error_is_raised_at_once(ws_connect):
+    socket = await ws_connect("/ws/orders/")
+    await socket.send_to("not JSON")
+    with pytest.raises(ValueError, match="Expecting value"):
+        await socket.receive_from(timeout=60)
+
+
+@pytest.fixture
+def no_keys_left(redis_url):
+    yield
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.keys("test-*") == []
+
+
+@TWICE
+async def test_keys_in_redis(n, no_keys_left, redis_channel_layer):
+    await redis_channel_layer.group_add("group", "channel")
+    await redis_channel_layer.send("channel", {"type": "x"})

@@ -1,0 +1,10 @@
+"""What a consumer raised and no call of the test did: these tests must fail."""
+
+
+async def test_an_error_that_nobody_saw(ws_connect):
+    socket = await ws_connect("/ws/orders/")
+    await socket.send_to("not JSON")
+
+
+async def test_an_unexpected_refusal(ws_connect):
+    await ws_connect("/ws/orders/", origin="https://evil.example")
