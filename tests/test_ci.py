@@ -1,5 +1,7 @@
 """The workflows of generated projects: valid, secure, and executed here, job by job, before any push."""
 
+import itertools
+import json
 import os
 import re
 import shutil
@@ -13,7 +15,11 @@ import pytest
 import shapes
 import yaml
 
-# Executed whole: each provider, database, queue and broker, with and without the sample.
+# Executed whole: each provider, database, queue and broker, with and without the sample, in shards.
+SHARDED = {
+    "github-shards": {"ci_shards": 2},
+    "gitlab-shards-postgresql": {"ci_shards": 2, "ci_provider": "gitlab", "database": "postgresql"},
+}
 EXECUTED = {
     "default": "3.11",
     "everything": "3.13",
@@ -21,11 +27,15 @@ EXECUTED = {
     "celery-rabbitmq-channels-drf-sqlite-django6": "3.13",
     "celery-redis-procrastinate-no-sample": "3.11",
     "channels-drf-sqlite-django6": "3.13",
+    "github-shards": "3.11",
+    "gitlab-shards-postgresql": "3.11",
 }
 # What cannot run here, by name, and why.
 NOT_HERE = {
     "actions/checkout": "the clean copy stands for it",
     "astral-sh/setup-uv": "uv and the interpreters are this machine's",
+    "actions/upload-artifact": "a folder stands for the provider's store",
+    "actions/download-artifact": "a folder stands for the provider's store",
     "docker compose up --detach --wait": "this machine's services stand for the containers",
     "uv audit": "asks the vulnerability database",
 }
@@ -43,6 +53,8 @@ class Job:
     services: list[str]
     steps: list[str]
     on_failure: list[str]
+    keeps: list[str]
+    fetches: bool
 
 
 def jobs(project: Path, python: str) -> list[Job]:
@@ -65,14 +77,18 @@ def github_jobs(workflow: dict, services: list[str], python: str) -> list[Job]:
                 pattern = r"\$\{\{ ([\w.]+) \}\}"
                 return {key: re.sub(pattern, lambda m: known[m[1]], str(text)) for key, text in env.items()}
 
-            env, steps, on_failure = filled(workflow["env"] | job.get("env", {})), [], []
+            env = filled(workflow["env"] | job.get("env", {}))
+            steps, on_failure, keeps = [], [], []
             for step in job["steps"]:
                 env |= filled(step.get("env", {}))
+                if step.get("uses", "").startswith("actions/upload-artifact@"):
+                    keeps += filled({"path": step["with"]["path"]}).values()
                 (on_failure if step.get("if") == "failure()" else steps).append(
                     step["uses"].partition("@")[0] if "uses" in step else step["run"].strip()
                 )
             started = services if "docker compose up --detach --wait" in steps else []
-            found.append(Job(name, env, started, steps, on_failure))
+            fetches = "actions/download-artifact" in steps
+            found.append(Job(name, env, started, steps, on_failure, keeps, fetches))
     return found
 
 
@@ -84,23 +100,31 @@ def gitlab_jobs(pipeline: dict, python: str) -> list[Job]:
         base = pipeline[job["extends"]] if "extends" in job else {}
         (several,) = job.get("parallel", {}).get("matrix", [{}])
         for values in matrix(several, python):
-            env = {**pipeline["variables"], **base.get("variables", {}), **values}
-            env = {key: VALUES.get(text.removeprefix("$"), text) for key, text in env.items()}
+            env = {**pipeline["variables"], **base.get("variables", {}), **job.get("variables", {}), **values}
+            known = {**env, **VALUES}
+
+            def filled(text: str, known: dict = known) -> str:
+                return re.sub(r"\$(\w+)", lambda m: known[m[1]], text)
+
+            env = {key: filled(text) for key, text in env.items()}
+            keeps = [filled(path) for path in job.get("artifacts", {}).get("paths", [])]
             services = [service["alias"] for service in base.get("services", [])]
             for alias in services:  # The network's names of the services, which are this machine here.
                 name_of_host = rf"(?<=[/@]){alias}(?=:\d)|(?<=,){alias}\b"
                 env = {key: re.sub(name_of_host, "127.0.0.1", text) for key, text in env.items()}
-            found.append(Job(name, env, services, job["script"], job.get("after_script", [])))
+            after = job.get("after_script", [])
+            found.append(Job(name, env, services, job["script"], after, keeps, bool(job.get("needs"))))
     return found
 
 
 def matrix(several: dict[str, list], python: str) -> list[dict[str, str]]:
-    """The entries of a matrix with one dimension: of Pythons the one given, else all."""
-    for key, values in several.items():
-        assert len(several) == 1
-        assert key.lower() != "python" or python in values
-        return [{key: str(value)} for value in values if key.lower() != "python" or value == python]
-    return [{}]
+    """The entries of a matrix: of Pythons the one given, of all else each."""
+    several = {key: [str(value) for value in values] for key, values in several.items()}
+    for key in several:
+        if key.lower() == "python":
+            assert python in several[key]
+            several[key] = [python]
+    return [dict(zip(several, values, strict=True)) for values in itertools.product(*several.values())]
 
 
 def run(job: Job, project: shapes.Project, copy: Path, env: dict[str, str]) -> subprocess.CompletedProcess:
@@ -150,23 +174,31 @@ def sql(project: shapes.Project, *statements: str) -> None:
 @pytest.mark.parametrize("name", EXECUTED)
 def test_every_job_is_green(generate, started, tmp_path, name):
     """Each in a clean copy, in the order of the file; the table of what ran is printed (`-rP`)."""
-    project = generate(python=EXECUTED[name], **shapes.catalogue()[name])
+    project = generate(python=EXECUTED[name], **(SHARDED.get(name) or shapes.catalogue()[name]))
     failures = []
+    store = tmp_path / "artifacts"
+    store.mkdir()
 
     for number, job in enumerate(jobs(project.path, EXECUTED[name])):
         copy = tmp_path / f"job{number}"
         shutil.copytree(project.path, copy)
         subprocess.run(["git", "init", "--quiet", copy], check=True)
         subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
+        if job.fetches:
+            shutil.copytree(store, copy, dirs_exist_ok=True)
         begin = time.monotonic()
         done = run(job, project, copy, started(job, project))
         for step in job.steps:
             state = "not here" if step in NOT_HERE else "failed" if done.returncode else "ran"
             print(f"{job.name:10} {state:9} {step.splitlines()[0]}")
         print(f"{job.name:10} {time.monotonic() - begin:.0f} s")
+        for path in job.keeps:
+            shutil.copy(copy / path, store) if (copy / path).exists() else failures.append(f"no {path}")
         status = ["git", "status", "--porcelain"]
         litter = subprocess.run(status, cwd=copy, check=True, capture_output=True, text=True).stdout
-        litter = [line for line in litter.splitlines() if not line.startswith("A ")]
+        litter = [
+            line for line in litter.splitlines() if not line.startswith("A ") and line[3:] not in job.keeps
+        ]
         if done.returncode or litter:
             failures.append(f"{job.name} ended with {done.returncode}, left {litter}:\n{done.stdout}")
         if job.name in ("tests", "orders"):
@@ -174,3 +206,33 @@ def test_every_job_is_green(generate, started, tmp_path, name):
 
     if failures:
         pytest.fail("\n\n".join(failures), pytrace=False)
+
+
+def test_shards_together_run_every_test_once(generate):
+    """In the random order of one seed; without timings as with them."""
+    project = generate(**SHARDED["github-shards"])
+
+    def collected(*options: str) -> list[str]:
+        done = project.pytest("--collect-only", "-q", "--randomly-seed=7", *options)
+        return [line for line in done.stdout.splitlines() if "::" in line]
+
+    every = collected()
+    for timings in ({}, {test: 0.01 * number for number, test in enumerate(sorted(every), 1)}):
+        (project.path / ".test_durations").write_text(json.dumps(timings))
+        first, second = (collected("--splits=2", f"--group={group}") for group in (1, 2))
+
+        assert [*first, *second] == every
+        shares = [sum(timings.get(test, 1) for test in shard) for shard in (first, second)]
+        assert max(shares) < 0.7 * sum(shares)
+
+
+def test_one_shard_is_none(rendered):
+    """The default leaves no trace of sharding, so that projects of earlier releases see no change."""
+    tree = rendered()
+    asked = [
+        file.name
+        for file in tree.rglob("*")
+        if file.is_file() and re.search("(?i)shard|pytest-split", file.read_text())
+    ]
+
+    assert asked == [".copier-answers.yml"]
