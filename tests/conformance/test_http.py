@@ -151,6 +151,7 @@ async def test_sync_streaming_response_of_the_asgi_application():
     assert await streamed("/sync-streaming/") == b"first\n"
 
 
+@pytest.mark.leaks("tasks:*")
 async def test_abandoned_streaming_response(async_client):
     await Order.objects.abulk_create([Order(product=str(n)) for n in range(3)])
     response = await async_client.get("/streaming/")
