@@ -95,11 +95,11 @@ def gitlab_jobs(pipeline: dict, python: str) -> list[Job]:
 
 
 def matrix(several: dict[str, list], python: str) -> list[dict[str, str]]:
-    """The entries of a matrix with one dimension: of Pythons the one given, else all."""
+    """The entries of a matrix with one dimension that run here: the Python given, one of the seeds."""
     for key, values in several.items():
         assert len(several) == 1
         assert key.lower() != "python" or python in values
-        return [{key: str(value)} for value in values if key.lower() != "python" or value == python]
+        return [{key: python if key.lower() == "python" else str(values[0])}]
     return [{}]
 
 
@@ -109,7 +109,12 @@ def run(job: Job, project: shapes.Project, copy: Path, env: dict[str, str]) -> s
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
         cwd=copy,
-        env=project.environ(**env, UV_PROJECT_ENVIRONMENT=str(project.venv), UV_NO_SYNC="1"),
+        env=project.environ(
+            **env,
+            UV_PROJECT_ENVIRONMENT=str(project.venv),
+            UV_NO_SYNC="1",
+            MYPY_CACHE_DIR=str(project.venv / ".mypy_cache"),
+        ),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
