@@ -229,6 +229,8 @@ def deploy(generate, tmp_path):
     for site in sites:
         for process in [*site.processes]:
             site.stop(process, signal.SIGKILL)
+        for log in tmp_path.glob("*.log"):  # Shown by pytest when the test failed.
+            print(log.name, log.read_text(), sep="\n")
         project = site.project
         if (broker := project.env.get("CELERY_BROKER_URL", "")).startswith("amqp"):
             project.run("celery", "-A", project.package.name, "amqp", "queue.delete", name, check=False)
