@@ -2,6 +2,7 @@
 # Both need Python 3.11, make, git and the package registry; `uv` is brought along when missing.
 
 DEST ?= demo
+PYTHON ?= python3
 SHELL := /bin/sh
 TOOLS := .cache/tools
 PRIVATE_UV := $(CURDIR)/.cache/uv/bin/uv
@@ -40,7 +41,7 @@ pins: $(TOOLS)/installed
 
 $(TOOLS)/installed: requirements.txt | $(UV)
 	@echo "Setting up the tools (once) ..."
-	@$(UV) venv --quiet --clear --python python3 $(TOOLS)
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(TOOLS)
 	@$(UV) pip install --quiet --python $(TOOLS) --require-hashes --requirement requirements.txt
 	@touch $@
 

@@ -34,8 +34,8 @@ def catalogue() -> dict[str, dict]:
 def copy_template(target: Path) -> Path:
     """The template as it stands in the work tree, without git, so that rendering it clones nothing."""
     target.mkdir(parents=True)
-    for name in ("copier.yml", "reserved_names.yml"):
-        shutil.copy(ROOT / name, target)
+    for file in ROOT.glob("*.yml"):
+        shutil.copy(file, target)
     litter = shutil.ignore_patterns("__pycache__", ".ruff_cache", ".mypy_cache")
     shutil.copytree(ROOT / "template", target / "template", ignore=litter)
     return target

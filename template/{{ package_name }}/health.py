@@ -1,4 +1,4 @@
-"""The health endpoint, for load balancers and containers."""
+"""The health endpoint, for load balancers and containers. Another one: put it first in urls.py."""
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection

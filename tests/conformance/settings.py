@@ -15,4 +15,4 @@ else:
     if kind == "file":
         for name, database in DATABASES.items():
             database["TEST"] = {"NAME": f"test_{name}.sqlite3"}
-            database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 1}
+            database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 0.1}

@@ -29,16 +29,22 @@ async def test_threads_have_their_own_connections():
     await sync_to_async(Order.objects.create, thread_sensitive=False)(product="x")
 
 
-@commits
-def test_connections_of_threads_are_closed(request):
+@pytest.fixture(scope="module")
+def opened():
     opened = []
+    yield opened
+    assert [connection.connection for connection in opened] == [None] * len(opened)
 
-    async def work():
-        await asyncio.to_thread(lambda: opened.append((Order.objects.count(), connections["default"])))
 
-    request.addfinalizer(lambda: None)
-    asyncio.run(work())
-    assert opened[0][1].connection is not None
+@commits
+async def test_connections_of_threads_are_closed(opened):
+    def work():
+        assert Order.objects.count() == 0
+        opened.append(connections["default"])
+
+    await asyncio.to_thread(work)
+    await sync_to_async(work)()
+    assert [connection.connection is not None for connection in opened] == [True, True]
 
 
 @commits
@@ -75,7 +81,7 @@ async def test_live_server(live_server):
 
 
 class TestDjangoTestCase(TestCase):
-    databases = {"default", "other"}
+    databases = ("default", "other")
 
     @classmethod
     def setUpTestData(cls):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -113,6 +114,20 @@ async def test_error_page_that_asks_for_the_user(async_client):
     assert (await async_client.get("/no/such/page/")).content == b"missing, jo"
 
 
+async def test_log_handler_that_queries(async_client):
+    class Handler(logging.Handler):
+        def emit(self, record):
+            Order.objects.create(product=record.levelname)
+
+    handler = Handler()
+    logging.getLogger("django.request").addHandler(handler)
+    try:
+        await async_client.get("/no/such/page/")
+    finally:
+        logging.getLogger("django.request").removeHandler(handler)
+    assert await Order.objects.acount() == 1
+
+
 async def test_error_page_of_the_asgi_application():
     assert (await asgi("/missing/"))["body"] == b"missing, "
 
@@ -136,6 +151,7 @@ async def test_sync_streaming_response_of_the_asgi_application():
     assert await streamed("/sync-streaming/") == b"first\n"
 
 
+@pytest.mark.leaks("tasks:*")
 async def test_abandoned_streaming_response(async_client):
     await Order.objects.abulk_create([Order(product=str(n)) for n in range(3)])
     response = await async_client.get("/streaming/")

@@ -327,6 +327,7 @@ async def test_timed_out_query():
         await asyncio.wait_for(sync_to_async(slow)(), 0.05)
 
 
+@pytest.mark.leaks("tasks:*")
 async def test_left_over_task():
     async def endless():
         while True:
@@ -341,6 +342,7 @@ async def test_health_after_left_over_work():
     assert await Order.objects.acount() == 0
 
 
+@pytest.mark.leaks("tasks:*")
 async def test_abandoned_iteration():
     await Order.objects.abulk_create([Order(product=str(n)) for n in range(5)])
     rows = Order.objects.aiterator(chunk_size=2)
@@ -374,7 +376,3 @@ class TestClass:
 
     def test_sync_method(self, made):
         assert Order.objects.count() == 1
-
-
-def test_connections_are_put_back():
-    assert connection.allow_thread_sharing

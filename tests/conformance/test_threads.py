@@ -1,13 +1,16 @@
-"""Work that cannot join the test's transaction is refused on its own line; without a mark, by pytest-django."""
+"""What cannot join the transaction is refused on its own line; without a mark, by pytest-django."""
 
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.local import Local
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
+from django.core.handlers import asgi, base, exception
 from django.db import connection, connections, transaction
 from shop.orders.models import Order
+from shop.testing.async_db import _worker_finished
 
 refused = pytest.raises(RuntimeError, match=r"of its own to database 'default'.*transaction=True")
 not_marked = pytest.raises(RuntimeError, match="Database access not allowed")
@@ -69,6 +72,7 @@ def test_thread_with_a_loop_is_refused():
 
 
 @pytest.mark.django_db
+@pytest.mark.leaks("threads:*")  # asgiref leaves the one of its loop to the garbage collector.
 async def test_async_work_below_a_refused_thread():
     async def work():
         await Order.objects.acreate(product="x")
@@ -96,7 +100,7 @@ def test_thread_may_read_attributes_of_its_connection():
 @pytest.mark.django_db
 def test_thread_that_is_given_the_connection_shares_it():
     """Django's own way (LiveServerThread): whoever shares on purpose may."""
-    shared = connection._connections["default"]
+    shared = connections["default"]
 
     def work():
         connections["default"] = shared
@@ -123,3 +127,22 @@ async def test_without_the_mark_async(async_client):
         await async_client.get("/async/")
     with not_marked:
         await async_client.get("/sync/")
+
+
+def test_work_that_does_not_end_is_named():
+    end = threading.Event()
+    with pytest.raises(RuntimeError, match="still runs 0 s after its end"), _worker_finished(seconds=0.05):
+        SyncToAsync.single_thread_executor.submit(end.wait, 10)
+    end.set()
+
+
+def test_everything_is_put_back():
+    """What async_db replaces while a transaction is open, by the names that it relies on."""
+    assert isinstance(connections._connections, Local)
+    assert "create_connection" not in vars(connections)
+    assert asgi.ThreadSensitiveContext is ThreadSensitiveContext
+    assert exception.sync_to_async is base.sync_to_async is sync_to_async
+    assert "submit" not in vars(SyncToAsync.single_thread_executor)
+    assert not {"ensure_connection", "close", "on_commit"} & vars(connections["default"]).keys()
+    if connection.vendor == "postgresql":  # live_server shares one in memory for as long as it runs.
+        assert not connections["other"].allow_thread_sharing

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
@@ -30,18 +30,25 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.test import AsyncClient, TransactionTestCase
 from django.utils.asyncio import async_unsafe
-from factory import Factory
+from pytest_django.fixtures import _django_db_helper
+
+if TYPE_CHECKING:
+    from factory.base import Factory
 
 T = TypeVar("T")
 ABSENT = object()
 
 
+def pytest_sessionstart() -> None:
+    _worker()  # Its thread outlives every test, so it should not seem to be the first one's.
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-    """Inside pytest-django's transaction, whoever asks for it: the mark, ``db``, another fixture."""
+    """Inside pytest-django's transaction, whoever asks for it: a mark, ``db``, another fixture."""
     result = yield
     # Private, seen in pytest-django 4.5 to 4.14: the fixture that opens and rolls back.
-    if fixturedef.argname == "_django_db_helper":
+    if fixturedef.argname == _django_db_helper.__name__:
         stack = ExitStack()
         stack.enter_context(connections_of_the_test())
         fixturedef.addfinalizer(stack.close)  # Last in, so first out: before the rollback.
@@ -58,6 +65,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def connections_of_the_test() -> AbstractContextManager[None]:
+    """The rule for a test that rolls back, or the one for a test that commits."""
     if any(connections[alias].in_atomic_block for alias in connections):
         return one_connection_per_database()
     return connections_of_threads_closed()
@@ -67,7 +75,7 @@ def connections_of_the_test() -> AbstractContextManager[None]:
 def one_connection_per_database() -> Generator[None]:
     """Give this thread's connections to the thread-sensitive worker, and refuse other threads."""
     # Private, seen in Django 3.2 to 6.1: where ``connections`` keeps those of each thread.
-    if isinstance(connections._connections, _TestConnections):  # A seed's, for its whole module.
+    if isinstance(connections._connections, _TestConnections):  # type: ignore[attr-defined]  # A seed's, for its whole module.
         with _worker_finished():
             yield
         return
@@ -93,7 +101,7 @@ def one_connection_per_database() -> Generator[None]:
 
 
 class _TestConnections(threading.local):
-    """What ``connections`` looks up: the test's, in its threads; in others nothing, so a new one."""
+    """What ``connections`` looks up: the test's in its threads, nothing in others, so a new one."""
 
     def __init__(self, shared: dict[str, BaseDatabaseWrapper], *threads: int) -> None:
         if threading.get_ident() in threads:  # threading.local calls this in each thread.
@@ -112,7 +120,7 @@ def _refused_connection(alias: str) -> BaseDatabaseWrapper:
         )
 
     connection = type(connections).create_connection(connections, alias)
-    connection.connect = connect
+    connection.connect = connect  # type: ignore[method-assign]
     return connection
 
 
@@ -162,7 +170,7 @@ def connections_of_threads_closed() -> Generator[None]:
 
 @cache
 def _worker() -> int:
-    """The thread in which asgiref runs the thread-sensitive work of an event loop."""
+    """The thread in which asgiref (seen in 3.8 to 3.13) runs thread-sensitive work of a loop."""
     return SyncToAsync.single_thread_executor.submit(threading.get_ident).result()
 
 
@@ -182,7 +190,7 @@ def _worker_finished(seconds: float = 60) -> Generator[None]:
     finally:
         if wait(work, timeout=seconds).not_done:
             raise RuntimeError(
-                f"Thread-sensitive work that this test started still runs {seconds:.0f} s after it: "
+                f"Thread-sensitive work of this test still runs {seconds:.0f} s after its end: "
                 "let the test wait for it, or end it."
             )
 
@@ -219,8 +227,8 @@ def run_async(awaitable: Awaitable[T]) -> T:
     return async_to_sync(wait_for_it)()
 
 
-async def acreate(factory: type[Factory[T]], /, **attributes: Any) -> T:
-    """Create an object with a factory_boy factory in an async test: ``await acreate(OrderFactory)``.
+async def acreate(factory: "type[Factory[T]]", /, **attributes: Any) -> T:
+    """Create an object with a factory_boy factory in async code: ``await acreate(OrderFactory)``.
 
     ``attributes`` are those of ``factory.create``. factory_boy 3.3 is sync only: its SubFactories
     and hooks query, so the whole factory runs in asgiref's thread.

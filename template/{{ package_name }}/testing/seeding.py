@@ -18,6 +18,7 @@ next run with their tables' names.
 import pickle
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from functools import partial
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from .async_db import one_connection_per_database, run_async
 Seed = Callable[[], Any]
 
 _seeds_defined: list[tuple[Seed, Any]] = []
-_seeds_of_module = pytest.StashKey[dict[str, Seed]]()
+_seeds = pytest.StashKey[list[Seed]]()
 
 
 def seed(function: Seed) -> Any:
@@ -49,39 +50,49 @@ def seed(function: Seed) -> Any:
     """
 
     @pytest.fixture(name=function.__name__)
-    def copy(_module_seeds: dict[Seed, bytes], db: None) -> Any:
-        if function not in _module_seeds:
+    def copy(request: pytest.FixtureRequest, db: None) -> Any:
+        if function not in request.node.getparent(pytest.Module).stash.get(_seeds, ()):
             pytest.fail(
-                f"The seed {function.__name__!r} has no rows in this module: define or import it there, "
-                "or name it in the test's arguments.",
+                f"The seed {function.__name__!r} has no rows in this module: define it here or in "
+                "a conftest.py, and name it in the test's arguments.",
                 pytrace=False,
             )
-        return pickle.loads(_module_seeds[function])  # noqa: S301, our own bytes
+        copies = request.getfixturevalue("_seeded_module")
+        return pickle.loads(copies[function])  # noqa: S301, our own bytes
 
     _seeds_defined.append((function, copy))
     return copy
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    """Find the modules with seeds; tests of other modules pay nothing."""
+    modules: dict[pytest.Module, list[pytest.Function]] = {}
     for item in session.items if _seeds_defined else ():
-        if module := item.getparent(pytest.Module):
-            seeds = module.stash.setdefault(_seeds_of_module, {})
-            for function, fixture in _seeds_defined:
-                name, file = function.__name__, Path(function.__code__.co_filename)
-                asked = name in getattr(item, "fixturenames", ())
-                if getattr(module.obj, name, None) is fixture or (
-                    asked and file.name == "conftest.py" and module.path.is_relative_to(file.parent)
-                ):
-                    seeds[name] = function
+        if isinstance(item, pytest.Function) and (module := item.getparent(pytest.Module)):
+            modules.setdefault(module, []).append(item)
+    for module, items in modules.items():
+        asked = {name for item in items for name in item.fixturenames}
+        seeds = [seed for seed, fixture in _seeds_defined if _is_of(module, asked, seed, fixture)]
+        module.stash[_seeds] = seeds
+        for item in items:
+            if seeds and "_seeded_module" not in item.fixturenames:
+                item.fixturenames.insert(0, "_seeded_module")
+
+
+def _is_of(module: pytest.Module, asked: set[str], function: Seed, fixture: Any) -> bool:
+    name, file = function.__name__, Path(function.__code__.co_filename)
+    if file.name == "conftest.py":
+        return name in asked and module.path.is_relative_to(file.parent)
+    return getattr(module.obj, name, None) is fixture
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     module = item.getparent(pytest.Module)
-    seeds = module.stash.get(_seeds_of_module, {}) if module else {}
-    if seeds and _commits(item):
+    if module and "_seeded_module" in getattr(item, "fixturenames", ()) and _commits(item):
+        seeds = ", ".join(repr(function.__name__) for function in module.stash[_seeds])
         pytest.fail(
-            f"{item.name} commits, but the module's seed {next(iter(seeds))!r} is an open transaction: "
+            f"{item.name} commits, but its module is one open transaction, for the seed {seeds}: "
             "move this test to a module without seeds.",
             pytrace=False,
         )
@@ -96,31 +107,28 @@ def _commits(item: pytest.Item) -> bool:
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _module_seeds(request: pytest.FixtureRequest) -> Generator[dict[Seed, bytes]]:
+@pytest.fixture(scope="module")
+def _seeded_module(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any
+) -> Generator[dict[Seed, bytes]]:
     """Django's own class-wide transaction, for a module; each test opens its savepoint inside."""
-    seeds = request.node.stash.get(_seeds_of_module, {})
-    if not seeds:
-        yield {}
-        return
-    request.getfixturevalue("django_db_setup")
-    blocker = request.getfixturevalue("django_db_blocker")
 
     class ModuleCase(TestCase):
-        __module__, __qualname__ = "pytest.mark", "django_db"  # Where Django tells to add a database.
+        __module__ = "pytest.mark"  # Where Django's messages say to add a database.
+        __qualname__ = "django_db"
         databases = _databases(request)
 
     with ExitStack() as stack:
-        stack.enter_context(blocker.unblock())
+        stack.enter_context(django_db_blocker.unblock())
         stack.callback(ModuleCase.doClassCleanups)
         ModuleCase.setUpClass()
         stack.callback(ModuleCase.tearDownClass)
         stack.enter_context(one_connection_per_database())
-        copies = {function: _copied(function) for function in seeds.values()}
+        copies = {function: _copied(function) for function in request.node.stash[_seeds]}
         for alias in ModuleCase.databases:
             # Now, or PostgreSQL checks the seed's deferred constraints again in every test.
             connections[alias].check_constraints()
-        stack.enter_context(blocker.block())
+        stack.enter_context(django_db_blocker.block())
         yield copies
 
 
@@ -130,8 +138,8 @@ def _copied(function: Seed) -> bytes:
         return pickle.dumps(value)
     except Exception as error:
         raise TypeError(
-            f"The seed {function.__name__!r} returned what cannot be copied for each test ({error}): "
-            "return model instances and plain values."
+            f"The seed {function.__name__!r} returned what cannot be copied for each test "
+            f"({error}): return model instances and plain values."
         ) from error
 
 
@@ -143,7 +151,7 @@ def _databases(request: pytest.FixtureRequest) -> Any:
             cls, mark = getattr(item, "cls", None), item.get_closest_marker("django_db")
             named = validate_django_db(mark)[2] if mark else None
             if issubclass(cls or object, TestCase):
-                named = cls.databases
+                named = getattr(cls, "databases", None)
             aliases.update(connections if named == "__all__" else named or ())
     return aliases
 
@@ -152,31 +160,44 @@ def _databases(request: pytest.FixtureRequest) -> Any:
 PRISTINE = "testing_pristine_rows"
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> Generator[None, Any, Any]:
-    """Under ``--reuse-db``, stop when the database is not as the last run's set-up left it."""
-    if (fixturedef.argname, fixturedef.scope) != ("django_db_setup", "session"):
-        return (yield)
-    if not request.getfixturevalue("django_db_keepdb"):
-        return (yield)
-    reused: set[str] = set()
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("reuse_db"):
+        config.pluginmanager.register(_KeptDatabases(config))
 
-    def check(using: str, **kwargs: Any) -> None:
-        if using not in reused:  # Django sends this once for each app, before anything changes.
-            reused.add(using)
-            _stop_if_rows_were_left(using)
 
-    pre_migrate.connect(check)
-    try:
-        result = yield
-    finally:
-        pre_migrate.disconnect(check)
-    with request.getfixturevalue("django_db_blocker").unblock():
-        for alias in reused:
-            _write_pristine(alias)
-    return result
+class _KeptDatabases:
+    """Under ``--reuse-db``, stop when a database is not as the last run's set-up left it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.aliases: set[str] = set()
+        # An exit does not reach the terminal from one of pytest-xdist's workers: fail each test.
+        worker = hasattr(config, "workerinput")
+        self.stop = partial(pytest.fail, pytrace=False) if worker else pytest.exit
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        # A project's own django_db_setup, on top of pytest-django's, adds to what belongs there.
+        if (fixturedef.argname, fixturedef.scope) != ("django_db_setup", "session"):
+            return (yield)
+        pre_migrate.connect(self.check)
+        try:
+            result = yield
+        finally:
+            pre_migrate.disconnect(self.check)
+        with request.getfixturevalue("django_db_blocker").unblock():
+            for alias in self.aliases:
+                _write_pristine(alias)
+        return result
+
+    def check(self, using: str, **kwargs: Any) -> None:
+        if using in self.aliases:  # Django sends this for each app, before it changes anything.
+            return
+        self.aliases.add(using)
+        if problem := _problem(using):
+            name = connections[using].settings_dict["NAME"]
+            self.stop(f"The reused test database {name} {problem}: run once with --create-db.")
 
 
 def _rows(alias: str) -> dict[str, int]:
@@ -189,22 +210,17 @@ def _rows(alias: str) -> dict[str, int]:
     return rows
 
 
-def _stop_if_rows_were_left(alias: str) -> None:
-    connection, rows = connections[alias], _rows(alias)
-    if "django_migrations" not in rows:  # Just created.
-        return
-    if PRISTINE in rows:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT name, number FROM {PRISTINE}")  # noqa: S608
-            pristine = dict(cursor.fetchall())
-        left = {table: n - pristine.get(table, 0) for table, n in rows.items() if table != PRISTINE}
-        found = ", ".join(f"{table}: {n}" for table, n in sorted(left.items()) if n > 0)
-        problem = f"holds rows that an earlier run left behind ({found})" if found else ""
-    else:
-        problem = "was made without a record of the rows that belong in it"
-    if problem:
-        name = connection.settings_dict["NAME"]
-        pytest.exit(f"The reused test database {name} {problem}: run once with --create-db.", 1)
+def _problem(alias: str) -> str:
+    rows = _rows(alias)
+    if rows.pop(PRISTINE, None) is None:
+        new = not connections[alias].introspection.django_table_names(only_existing=True)
+        return "" if new else "was made without a record of the rows that belong in it"
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"SELECT name, number FROM {PRISTINE}")  # noqa: S608
+        pristine = dict(cursor.fetchall())
+    left = {table: number - pristine.get(table, 0) for table, number in rows.items()}
+    found = ", ".join(f"{table}: {number}" for table, number in sorted(left.items()) if number > 0)
+    return f"holds rows that an earlier run left behind ({found})" if found else ""
 
 
 def _write_pristine(alias: str) -> None:

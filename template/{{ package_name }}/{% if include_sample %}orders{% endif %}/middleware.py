@@ -1,15 +1,16 @@
 """A middleware for sync and async requests alike."""
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from inspect import iscoroutinefunction
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
 
 @sync_and_async_middleware
-def request_id(get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]):
+def request_id(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """Give each response an X-Request-ID: the proxy's, or a new one."""
 
     def stamp(request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -18,12 +19,12 @@ def request_id(get_response: Callable[[HttpRequest], HttpResponse | Awaitable[Ht
 
     if iscoroutinefunction(get_response):
 
-        async def middleware(request: HttpRequest) -> HttpResponse:
+        async def async_middleware(request: HttpRequest) -> HttpResponse:
             return stamp(request, await get_response(request))
 
-    else:
+        return async_middleware
 
-        def middleware(request: HttpRequest) -> HttpResponse:
-            return stamp(request, get_response(request))
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return stamp(request, get_response(request))
 
     return middleware

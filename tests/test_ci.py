@@ -1,0 +1,238 @@
+"""The workflows of generated projects: valid, secure, and executed here, job by job, before any push."""
+
+import itertools
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import shapes
+import yaml
+
+# Executed whole: each provider, database, queue and broker, with and without the sample, in shards.
+SHARDED = {
+    "github-shards": {"ci_shards": 2},
+    "gitlab-shards-postgresql": {"ci_shards": 2, "ci_provider": "gitlab", "database": "postgresql"},
+}
+EXECUTED = {
+    "default": "3.11",
+    "everything": "3.13",
+    "celery-rabbitmq-procrastinate-drf-no-sample": "3.11",
+    "celery-rabbitmq-channels-drf-sqlite-django6": "3.13",
+    "celery-redis-procrastinate-no-sample": "3.11",
+    "channels-drf-sqlite-django6": "3.13",
+    "github-shards": "3.11",
+    "gitlab-shards-postgresql": "3.11",
+}
+# What cannot run here, by name, and why.
+NOT_HERE = {
+    "actions/checkout": "the clean copy stands for it",
+    "astral-sh/setup-uv": "uv and the interpreters are this machine's",
+    "actions/upload-artifact": "a folder stands for the provider's store",
+    "actions/download-artifact": "a folder stands for the provider's store",
+    "docker compose up --detach --wait": "this machine's services stand for the containers",
+    "uv audit": "asks the vulnerability database",
+}
+SERVICES = {"postgres": 5432, "redis": 6379, "rabbitmq": 5672}
+# What the provider puts in for a run.
+VALUES = {"github.run_number": "7", "CI_PIPELINE_IID": "7"}
+
+
+@dataclass
+class Job:
+    """One job of either provider, for one entry of its matrix; `steps` are shell scripts or actions."""
+
+    name: str
+    env: dict[str, str]
+    services: list[str]
+    steps: list[str]
+    on_failure: list[str]
+    keeps: list[str]
+    fetches: bool
+
+
+def jobs(project: Path, python: str) -> list[Job]:
+    """All jobs, nightly ones too, with the Python given."""
+    if (project / ".gitlab-ci.yml").exists():
+        return gitlab_jobs(yaml.safe_load((project / ".gitlab-ci.yml").read_text()), python)
+    services = project / "compose.yml"
+    services = list(yaml.safe_load(services.read_text())["services"]) if services.exists() else []
+    workflow = yaml.safe_load((project / ".github" / "workflows" / "ci.yml").read_text())
+    return github_jobs(workflow, services, python)
+
+
+def github_jobs(workflow: dict, services: list[str], python: str) -> list[Job]:
+    found = []
+    for name, job in workflow["jobs"].items():
+        for values in matrix(job.get("strategy", {}).get("matrix", {}), python):
+            known = {**VALUES, **{f"matrix.{key}": value for key, value in values.items()}}
+
+            def filled(env: dict, known: dict = known) -> dict[str, str]:
+                pattern = r"\$\{\{ ([\w.]+) \}\}"
+                return {key: re.sub(pattern, lambda m: known[m[1]], str(text)) for key, text in env.items()}
+
+            env = filled(workflow["env"] | job.get("env", {}))
+            steps, on_failure, keeps = [], [], []
+            for step in job["steps"]:
+                env |= filled(step.get("env", {}))
+                if step.get("uses", "").startswith("actions/upload-artifact@"):
+                    keeps += filled({"path": step["with"]["path"]}).values()
+                (on_failure if step.get("if") == "failure()" else steps).append(
+                    step["uses"].partition("@")[0] if "uses" in step else step["run"].strip()
+                )
+            started = services if "docker compose up --detach --wait" in steps else []
+            fetches = "actions/download-artifact" in steps
+            found.append(Job(name, env, started, steps, on_failure, keeps, fetches))
+    return found
+
+
+def gitlab_jobs(pipeline: dict, python: str) -> list[Job]:
+    found = []
+    for name, job in pipeline.items():
+        if "script" not in job:
+            continue
+        base = pipeline[job["extends"]] if "extends" in job else {}
+        (several,) = job.get("parallel", {}).get("matrix", [{}])
+        for values in matrix(several, python):
+            env = {**pipeline["variables"], **base.get("variables", {}), **job.get("variables", {}), **values}
+            known = {**env, **VALUES}
+
+            def filled(text: str, known: dict = known) -> str:
+                return re.sub(r"\$(\w+)", lambda m: known[m[1]], text)
+
+            env = {key: filled(text) for key, text in env.items()}
+            keeps = [filled(path) for path in job.get("artifacts", {}).get("paths", [])]
+            services = [service["alias"] for service in base.get("services", [])]
+            for alias in services:  # The network's names of the services, which are this machine here.
+                name_of_host = rf"(?<=[/@]){alias}(?=:\d)|(?<=,){alias}\b"
+                env = {key: re.sub(name_of_host, "127.0.0.1", text) for key, text in env.items()}
+            after = job.get("after_script", [])
+            found.append(Job(name, env, services, job["script"], after, keeps, bool(job.get("needs"))))
+    return found
+
+
+def matrix(several: dict[str, list], python: str) -> list[dict[str, str]]:
+    """The entries of a matrix: of Pythons the one given, of all else each."""
+    several = {key: [str(value) for value in values] for key, values in several.items()}
+    for key in several:
+        if key.lower() == "python":
+            assert python in several[key]
+            several[key] = [python]
+    return [dict(zip(several, values, strict=True)) for values in itertools.product(*several.values())]
+
+
+def run(job: Job, project: shapes.Project, copy: Path, env: dict[str, str]) -> subprocess.CompletedProcess:
+    """The job's steps in a copy of the project, as the provider's shell runs them."""
+    script = "\n".join(step for step in job.steps if step not in NOT_HERE)
+    return subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=copy,
+        env=project.environ(**env, UV_PROJECT_ENVIRONMENT=str(project.venv), UV_NO_SYNC="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+
+
+@pytest.fixture
+def started():
+    """A function: job -> its variables, once the services that it declares are there, its database empty."""
+    databases = []
+
+    def start(job: Job, project: shapes.Project) -> dict[str, str]:
+        for service in job.services:
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", SERVICES[service])):
+                    shapes.required(f"{service} does not listen on port {SERVICES[service]}")
+        if "DATABASE_URL" not in job.env:
+            return job.env
+        name = f"ci_{os.getpid()}"
+        if not databases:
+            databases.append((project, name))
+            sql(project, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+        server, _, _ = job.env["DATABASE_URL"].rpartition("/")
+        return {**job.env, "DATABASE_URL": f"{server}/{name}"}
+
+    yield start
+    for project, name in databases:
+        sql(project, f"DROP DATABASE {name}")
+
+
+def sql(project: shapes.Project, *statements: str) -> None:
+    code = "import psycopg, sys; c = psycopg.connect(sys.argv[1], autocommit=True)\n"
+    code += "for statement in sys.argv[2:]: c.execute(statement)"
+    project.run("python", "-c", code, "postgres://postgres:postgres@127.0.0.1:5432/postgres", *statements)
+
+
+@pytest.mark.parametrize("name", EXECUTED)
+def test_every_job_is_green(generate, started, tmp_path, name):
+    """Each in a clean copy, in the order of the file; the table of what ran is printed (`-rP`)."""
+    project = generate(python=EXECUTED[name], **(SHARDED.get(name) or shapes.catalogue()[name]))
+    failures = []
+    store = tmp_path / "artifacts"
+    store.mkdir()
+
+    for number, job in enumerate(jobs(project.path, EXECUTED[name])):
+        copy = tmp_path / f"job{number}"
+        shutil.copytree(project.path, copy)
+        subprocess.run(["git", "init", "--quiet", copy], check=True)
+        subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
+        if job.fetches:
+            shutil.copytree(store, copy, dirs_exist_ok=True)
+        begin = time.monotonic()
+        done = run(job, project, copy, started(job, project))
+        for step in job.steps:
+            state = "not here" if step in NOT_HERE else "failed" if done.returncode else "ran"
+            print(f"{job.name:10} {state:9} {step.splitlines()[0]}")
+        print(f"{job.name:10} {time.monotonic() - begin:.0f} s")
+        for path in job.keeps:
+            shutil.copy(copy / path, store) if (copy / path).exists() else failures.append(f"no {path}")
+        status = ["git", "status", "--porcelain"]
+        litter = subprocess.run(status, cwd=copy, check=True, capture_output=True, text=True).stdout
+        litter = [
+            line for line in litter.splitlines() if not line.startswith("A ") and line[3:] not in job.keeps
+        ]
+        if done.returncode or litter:
+            failures.append(f"{job.name} ended with {done.returncode}, left {litter}:\n{done.stdout}")
+        if job.name in ("tests", "orders"):
+            assert done.returncode or "Using --randomly-seed=7" in done.stdout
+
+    if failures:
+        pytest.fail("\n\n".join(failures), pytrace=False)
+
+
+def test_shards_together_run_every_test_once(generate):
+    """In the random order of one seed; without timings as with them."""
+    project = generate(**SHARDED["github-shards"])
+
+    def collected(*options: str) -> list[str]:
+        done = project.pytest("--collect-only", "-q", "--randomly-seed=7", *options)
+        return [line for line in done.stdout.splitlines() if "::" in line]
+
+    every = collected()
+    for timings in ({}, {test: 0.01 * number for number, test in enumerate(sorted(every), 1)}):
+        (project.path / ".test_durations").write_text(json.dumps(timings))
+        first, second = (collected("--splits=2", f"--group={group}") for group in (1, 2))
+
+        assert [*first, *second] == every
+        shares = [sum(timings.get(test, 1) for test in shard) for shard in (first, second)]
+        assert max(shares) < 0.7 * sum(shares)
+
+
+def test_one_shard_is_none(rendered):
+    """The default leaves no trace of sharding, so that projects of earlier releases see no change."""
+    tree = rendered()
+    asked = [
+        file.name
+        for file in tree.rglob("*")
+        if file.is_file() and re.search("(?i)shard|pytest-split", file.read_text())
+    ]
+
+    assert asked == [".copier-answers.yml"]

