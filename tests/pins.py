@@ -16,7 +16,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         template = shapes.copy_template(Path(folder, "template"))
         pins = set()
-        for answers in (EVERYTHING, {**EVERYTHING, "ci_shards": "2"}):
+        for answers in (EVERYTHING, {**EVERYTHING, "ci_shards": 2}):
             project = shapes.render(template, Path(folder, f"project-{len(answers)}"), answers)
             command = ["uv", "pip", "compile", "--quiet", "--universal", "--upgrade", "--no-annotate"]
             options = ["--python-version", "3.11", "--no-header", "--group", "dev", "pyproject.toml"]
