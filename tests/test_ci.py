@@ -118,13 +118,13 @@ def gitlab_jobs(pipeline: dict, python: str) -> list[Job]:
 
 
 def matrix(several: dict[str, list], python: str) -> list[dict[str, str]]:
-    """The entries of a matrix: of Pythons the one given, of seeds the first, of all else each."""
+    """The entries of a matrix: of Pythons the one given, of orders the first, of all else each."""
     several = {key: [str(value) for value in values] for key, values in several.items()}
     for key in several:
         if key.lower() == "python":
             assert python in several[key]
             several[key] = [python]
-        elif key.lower() == "seed":
+        elif key.lower() == "order":
             del several[key][1:]
     return [dict(zip(several, values, strict=True)) for values in itertools.product(*several.values())]
 
