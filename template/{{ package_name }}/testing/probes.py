@@ -27,11 +27,12 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from operator import attrgetter, setitem
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any, ClassVar
 from unittest import mock
 
 import time_machine
+from asgiref.sync import AsyncToSync
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import connections
@@ -264,6 +265,7 @@ class Threads(Probe):
     def changes(self) -> Iterable[str]:
         if threading.active_count() == len(self.then):
             return
+        _drop_finished_async_to_sync()
         gc.collect()  # A dropped executor ends its threads when it is collected.
         for part, thread in self.now().items():
             if part not in self.then:
@@ -274,6 +276,14 @@ class Threads(Probe):
     def undo(self, part: str) -> None:
         """A thread cannot be ended from outside: it is named, and not named again."""
         self.accept(part)
+
+
+def _drop_finished_async_to_sync() -> None:
+    """A logged or noted error keeps the frames that it passed, and so the executor of async_to_sync."""
+    for frame in gc.get_objects():
+        if type(frame) is FrameType and frame.f_code is AsyncToSync.__call__.__code__:
+            with contextlib.suppress(RuntimeError):  # It still runs.
+                frame.clear()
 
 
 class Subprocesses(Probe):
