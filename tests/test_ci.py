@@ -118,12 +118,14 @@ def gitlab_jobs(pipeline: dict, python: str) -> list[Job]:
 
 
 def matrix(several: dict[str, list], python: str) -> list[dict[str, str]]:
-    """The entries of a matrix: of Pythons the one given, of all else each."""
+    """The entries of a matrix: of Pythons the one given, of orders the first, of all else each."""
     several = {key: [str(value) for value in values] for key, values in several.items()}
     for key in several:
         if key.lower() == "python":
             assert python in several[key]
             several[key] = [python]
+        elif key.lower() == "order":
+            del several[key][1:]
     return [dict(zip(several, values, strict=True)) for values in itertools.product(*several.values())]
 
 
@@ -133,7 +135,12 @@ def run(job: Job, project: shapes.Project, copy: Path, env: dict[str, str]) -> s
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
         cwd=copy,
-        env=project.environ(**env, UV_PROJECT_ENVIRONMENT=str(project.venv), UV_NO_SYNC="1"),
+        env=project.environ(
+            **env,
+            UV_PROJECT_ENVIRONMENT=str(project.venv),
+            UV_NO_SYNC="1",
+            MYPY_CACHE_DIR=str(project.venv / ".mypy_cache"),
+        ),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
