@@ -308,10 +308,15 @@ def alike(one: bytes, other: bytes) -> float:
     ).ratio()
 
 
-def nearest(content: bytes, files: dict[str, bytes]) -> str | None:
+def nearest(path: str, content: bytes, files: dict[str, bytes]) -> str | None:
     """The path of the file most like the content, if more than half of it is the same."""
-    ranked = sorted(((alike(content, other), path) for path, other in files.items()), reverse=True)
-    return ranked[0][1] if ranked and ranked[0][0] > 0.5 else None
+
+    def closeness(other: str) -> tuple[float, bool, bool]:
+        one, two = Path(path), Path(other)
+        return alike(content, files[other]), one.parent == two.parent, one.name == two.name
+
+    found = max(files, key=closeness, default=None)
+    return found if found and closeness(found)[0] > 0.5 else None
 
 
 def make_plan(root: Path, to: str | None, data: dict[str, Any]) -> Plan:
@@ -398,11 +403,12 @@ def compare(
             if mine == base:
                 add("removed")
                 continue
-            heir = nearest(base, arrived)
+            heir = nearest(path, base, arrived)
             merged, conflicts = merge(mine, base, new[heir], heir) if heir else (b"", True)
             if heir and not conflicts:
                 add("renamed", f"to {heir}; your edits move along")
                 plan.carried |= {path: None, heir: merged}
+                del arrived[heir]  # The heir of one file only.
             else:
                 note = f"edited here, no longer in the template{f'; see {heir}' if heir else ''}"
                 add("LOST", note, mine)
@@ -416,7 +422,7 @@ def compare(
                 if own is None:
                     known = {*lines(git("ls-files", "-z", cwd=root), "\0")} - old.keys()
                     own = {name: text for name in known if (text := read(root / name))}
-                moved = nearest(base, own)
+                moved = nearest(path, base, own)
                 add("deleted", f"moved here to {moved}" if moved else "")
         elif base == theirs:
             continue
@@ -517,6 +523,7 @@ def update(root: Path, plan: Plan, data: dict[str, Any], trust: bool) -> list[st
     top = repository(root)
     inside = root.relative_to(top)
     kept = [change.path for change in plan.of("LOST", "WIPED", "renamed")]
+    kept += [path for path in plan.deleted if (root / path).is_dir()]  # Copier fails on these.
     kept += [change.path for change in plan.of("conflict") if b"\0" in (change.result or b"")]
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
@@ -546,6 +553,9 @@ def update(root: Path, plan: Plan, data: dict[str, Any], trust: bool) -> list[st
                 f"This update runs the template's migration for {', '.join(plan.migrations) or plan.target}, "
                 f"which is code: read hooks/migrations in {plan.source}, then add --trust."
             ) from None
+        except Exception as error:  # A migration's, say; the clone goes, the project stays.
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise Stop(f"Copier failed, and nothing was changed: {reason}") from error
         for path, content in plan.carried.items():
             put(clone / inside / path, content)
         verify(clone / inside, plan)

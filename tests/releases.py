@@ -139,7 +139,7 @@ class Subject:
         return (
             self.files(),
             self.git("status", "--porcelain"),
-            self.git("log", "--format=%H"),
+            self.git("rev-parse", "--all"),
             self.git("stash", "list"),
         )
 

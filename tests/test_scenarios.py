@@ -1,6 +1,6 @@
 """What an update does to a project, by plain Copier and by update.py: one row a scenario.
 
-`python tests/test_scenarios.py` prints the table that SCENARIOS.md has, from the expectations that are tested here.
+`python tests/test_scenarios.py` prints the table of SCENARIOS.md, from the expectations that are tested here.
 """
 
 import shutil
@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import releases
 import shapes
 from releases import Repository, Subject, git
 
 PAGE = shapes.ROOT / "SCENARIOS.md"
 TEN = "".join(f"line {number}\n" for number in range(1, 11))
-JOB = "  steps:\n    - checkout\n    - install\n    - cache\n    - run\n    - report\n    - upload\n    - clean\n"
+JOB = "".join(
+    f"  - {step}\n" for step in ("checkout", "install", "cache", "run", "report", "upload", "clean")
+)
 BLOCKS = f"lint:\n{JOB}test:\n{JOB}"
 PYPROJECT = '[project]\ndependencies = [\n    "django>=5",\n    "environ>=1",\n    "uvicorn>=1",\n]\n'
 
@@ -33,8 +34,8 @@ def change(text: str, *numbers: int, by: str) -> str:
 class Case:
     """A folder of files in the old release, in the new one, and as changed by the project; None deletes.
 
-    Outcomes: yours, template's (the files as that side has them); both (a three-way merge); conflict (markers);
-    LOST (a line that was written here is nowhere); MISPLACED (it is at another place than git merges it to).
+    Outcomes: yours, template's (the files as that side has them); both (a three-way merge); conflict
+    (markers); LOST (a line written here is nowhere); MISPLACED (it is elsewhere than git merges it to).
     """
 
     name: str
@@ -222,7 +223,7 @@ CASES = [
         "yours",
         "deleted",
     ),
-    one("deleted here; the template drops it", TEN, None, None, "yours", "yours"),
+    one("deleted here; the template drops it", TEN, None, None, "template's", "template's"),
     Case(
         "moved here; the template leaves it",
         {"a.txt": TEN},
@@ -446,10 +447,22 @@ CASES = [
         "update",
         file="x.bin",
     ),
-    one("binary, changed here", "\0a\n", "\0a\n", "\0mine\n", "yours", "yours", file="x.bin"),
+    one("binary, changed here", "\0a\n", "\0a\n", "\0mine\n", "LOST", "yours", "WIPED", file="x.bin"),
     one("binary, changed by both", "\0a\n", "\0b\n", "\0mine\n", "LOST", "yours", "conflict", file="x.bin"),
     one("binary, of yours", None, None, "\0mine\n", "yours", "yours", file="x.bin"),
 ]
+
+for number, case in enumerate(CASES):  # Unlike each other, or one would be taken for another, renamed.
+    for side in (case.old, case.new, case.mine):
+        for name, text in side.items():
+            side[name] = text and text.replace("line", f"case {number} line").replace("_", f"_{number}_")
+
+
+SETTINGS = """
+_subdirectory: template
+_skip_if_exists: ["**/seam.txt"]
+use_thing: {type: bool, default: false}
+"""
 
 
 def toy(root: Path, **files: str) -> Path:
@@ -458,7 +471,7 @@ def toy(root: Path, **files: str) -> Path:
     shutil.rmtree(tree, ignore_errors=True)
     (tree / "template").mkdir(parents=True)
     text = {
-        "copier.yml": "_subdirectory: template\n_skip_if_exists: ['**/seam.txt']\nuse_thing: {type: bool, default: false}\n",
+        "copier.yml": SETTINGS,
         "template/{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers|to_nice_yaml }}",
         "template/base.txt": TEN,
         "template/{% if use_thing %}thing.txt{% endif %}": TEN,
@@ -572,14 +585,370 @@ def test_a_file(updated, number):
     assert results == (case.plain, case.ours, case.verdicts)
 
 
-def table() -> str:
-    rows = [
-        f"| {case.name} | {case.plain} | {case.ours} | {', '.join(sorted(case.verdicts))} |" for case in CASES
-    ]
-    return "\n".join(
-        ["| scenario | `copier update` | `update.py apply` | foretold |", "|---|---|---|---|", *rows]
+ROWS = {}
+
+
+def row(name: str, plain: str, ours: str):
+    """A scenario of the whole project: the test answers what plain Copier, and what update.py, made of it."""
+
+    def register(test):
+        ROWS[name] = (test, plain, ours)
+        return test
+
+    return register
+
+
+class World:
+    """A template with three releases, and a project of the first."""
+
+    def __init__(self, root: Path, **second: str):
+        self.root = root
+        self.repository = Repository(root / "template")
+        self.repository.release("v1.0.0", toy(root))
+        self.repository.release(
+            "v2.0.0", toy(root, **{"template/base.txt": change(TEN, 5, by=NEW), **second})
+        )
+        self.project = Subject(root / "project", self.repository, "v1.0.0")
+
+    def answers(self, old: str, new: str, project: Subject) -> None:
+        text = (project.path / ".copier-answers.yml").read_text()
+        assert old in text
+        project.write(".copier-answers.yml", text.replace(old, new))
+
+    def plain(self, **options) -> str:
+        """What copier does to a copy of the project: its exit, and what became of the files."""
+        twin = self.project.clone(self.root / "plain")
+        before = twin.files()
+        try:
+            twin.plain_update(**options)
+        except BaseException as error:
+            self.error = error
+            return "refused" if twin.files() == before else "fails half-way"
+        return self.told(before, twin)
+
+    def ours(self, *arguments: str) -> str:
+        before, state = (
+            self.project.files(),
+            self.project.state() if (self.project.path / ".git").exists() else None,
+        )
+        outcome = self.project.update("apply", *arguments)
+        self.said = outcome.err
+        if outcome.code == 2:
+            assert self.project.files() == before
+            assert state is None or self.project.state() == state
+            assert len(outcome.err.strip().splitlines()) == 1, outcome.err
+            return "refused"
+        if outcome.code == 1 and self.project.files() == before:
+            assert self.project.state() == state
+            return "refused: conflict"
+        return self.told(before, self.project)
+
+    def told(self, before, project) -> str:
+        files = project.files()
+        if any(b"<<<<<<< before updating" in text for text in files.values()):
+            return "conflict, exit 0"
+        return "updated" if files != before else "nothing"
+
+
+@row("up to date", "nothing", "nothing")
+def _(world):
+    world.project.update("apply")
+    world.project.commit()
+    return world.plain(), world.ours()
+
+
+@row("a conflict", "conflict, exit 0", "refused: conflict")
+def _(world):
+    world.project.write("base.txt", change(TEN, 5, by=MINE))
+    world.project.commit()
+    return world.plain(), world.ours()
+
+
+@row("an uncommitted change", "refused", "refused")
+def _(world):
+    world.project.write("base.txt", "mine\n")
+    results = world.plain(), world.ours()
+    assert "base.txt" in world.said
+    assert "commit or stash" in world.said
+    return results
+
+
+@row("an untracked file", "refused", "refused")
+def _(world):
+    world.project.write("own.txt", "mine\n")
+    return world.plain(), world.ours()
+
+
+@row("no git repository", "refused", "refused")
+def _(world):
+    shutil.rmtree(world.project.path / ".git")
+    results = world.plain(), world.ours()
+    assert "git init" in world.said
+    return results
+
+
+@row("no commit yet", "refused", "refused")
+def _(world):
+    shutil.rmtree(world.project.path / ".git")
+    world.project.git("init")
+    results = world.plain(), world.ours()
+    assert "git init" in world.said
+    return results
+
+
+@row("not made from the template", "refused", "refused")
+def _(world):
+    world.project.write(".copier-answers.yml", None)
+    world.project.commit()
+    results = world.plain(), world.ours()
+    assert "made from the template" in world.said
+    return results
+
+
+@row("the answers file has lost its _commit", "refused", "refused")
+def _(world):
+    world.answers("_commit: v1.0.0\n", "", world.project)
+    world.project.commit()
+    results = world.plain(), world.ours()
+    assert "git checkout COMMIT" in world.said
+    return results
+
+
+@row("the answers file is not YAML any more", "refused", "refused")
+def _(world):
+    world.answers("_commit:", "{_commit:", world.project)
+    world.project.commit()
+    return world.plain(), world.ours()
+
+
+@row("made from an unreleased state of the template", "refused", "refused")
+def _(world):
+    world.answers("v1.0.0", "v1.0.0-1-gabcdef0", world.project)
+    world.project.commit()
+    results = world.plain(), world.ours()
+    assert "no release" in world.said
+    return results
+
+
+@row("the recorded release is gone", "refused", "refused")
+def _(world):
+    git("tag", "--delete", "v1.0.0", cwd=world.repository.path)
+    results = world.plain(), world.ours()
+    assert "release v1.0.0 is not there" in world.said
+    return results
+
+
+@row("the template has moved", "refused", "refused")
+def _(world):
+    shutil.move(world.repository.path, world.root / "moved")
+    results = world.plain(), world.ours()
+    assert "set _src_path" in world.said
+    return results
+
+
+@row("the template has moved, and _src_path with it", "updated", "updated")
+def _(world):
+    shutil.move(world.repository.path, world.root / "moved")
+    world.answers(str(world.repository.path), str(world.root / "moved"), world.project)
+    world.project.commit()
+    return world.plain(), world.ours()
+
+
+@row("a release asked for that does not exist", "refused", "refused")
+def _(world):
+    results = world.plain(vcs_ref="v9.0.0"), world.ours("--to", "v9.0.0")
+    assert "release v9.0.0 is not there" in world.said
+    return results
+
+
+@row("an older release asked for", "refused", "refused")
+def _(world):
+    world.project.update("apply")
+    world.project.commit()
+    results = world.plain(vcs_ref="v1.0.0"), world.ours("--to", "v1.0.0")
+    assert "only goes forward" in world.said
+    return results
+
+
+@row("an unknown toggle", "updated", "refused")
+def _(world):
+    results = world.plain(data={"use_thnig": True}), world.ours("--data", "use_thnig=true")
+    assert "did you mean use_thing?" in world.said
+    return results
+
+
+@row("an answer of the wrong type", "refused", "refused")
+def _(world):
+    return world.plain(data={"number": "many"}), world.ours("--data", "number=many")
+
+
+@row("a computed answer given", "updated", "refused")
+def _(world):
+    results = world.plain(data={"computed": "x"}), world.ours("--data", "computed=x")
+    assert "worked out" in world.said
+    return results
+
+
+@row("a toggle edited into the answers file by hand", "nothing", "refused")
+def _(world):
+    world.answers("use_thing: false", "use_thing: true", world.project)
+    world.project.commit()
+    results = world.plain(vcs_ref="v1.0.0"), world.ours("--to", ":current:")
+    assert "--data use_thing=True" in world.said
+    return results
+
+
+@row("_commit edited by hand", "nothing arrives", "refused")
+def _(world):
+    world.answers("v1.0.0", "v2.0.0", world.project)
+    world.project.commit()
+    plain = world.plain()
+    arrived = (world.root / "plain" / "base.txt").read_bytes() != TEN.encode()
+    return plain if arrived else "nothing arrives", world.ours()
+
+
+@row("markers of an earlier update committed", "updated", "refused")
+def _(world):
+    world.project.write("both.txt", "<<<<<<< before updating\n=======\n>>>>>>> after updating\n" + TEN)
+    world.project.commit()
+    world.project.write("own.txt", "x\n")
+    world.project.commit()
+    twin = world.plain()
+    return "updated" if twin == "conflict, exit 0" else twin, world.ours()
+
+
+@row("a .rej of an earlier update left", "updated", "refused")
+def _(world):
+    world.project.write(".gitignore", "*.rej\n")
+    world.project.commit()
+    world.project.write("both.txt.rej", "x\n")
+    return world.plain(), world.ours()
+
+
+@row("a toggle on", "updated", "updated")
+def _(world):
+    results = (
+        world.plain(data={"use_thing": True}, vcs_ref="v1.0.0"),
+        world.ours("--to", ":current:", "-d", "use_thing=true"),
     )
+    assert world.project.files()["thing.txt"] == TEN.encode()
+    return results
+
+
+@row("a toggle off, its file edited", "LOST", "updated, the file kept")
+def _(world):
+    world.project.update("apply", "--to", ":current:", "-d", "use_thing=true")
+    world.project.write("thing.txt", change(TEN, 5, by=MINE))
+    world.project.commit()
+    options = {"data": {"use_thing": False}, "vcs_ref": "v1.0.0"}
+    plain = world.plain(**options)
+    plain = plain if (world.root / "plain" / "thing.txt").exists() else "LOST"
+    ours = world.ours("--to", ":current:", "-d", "use_thing=false")
+    return plain, ours + ", the file kept" * (b"by mine" in world.project.files()["thing.txt"])
+
+
+@row("the same toggle on again, the kept file there", "conflict, exit 0", "refused: conflict")
+def _(world):
+    world.project.write("thing.txt", change(TEN, 5, by=MINE))
+    world.project.commit()
+    options = {"data": {"use_thing": True}, "vcs_ref": "v1.0.0"}
+    return world.plain(**options), world.ours("--to", ":current:", "-d", "use_thing=true")
+
+
+@row("a new question: its default, announced", "updated", "updated")
+def _(world):
+    assert world.project.check()["answers"] == [
+        "fruit: apple (a new question, its default)",
+        "number: 1 (a new question, its default)",
+    ]
+    return world.plain(), world.ours()
+
+
+@row("a new question without a default", "refused", "refused")
+def _(world):
+    return world.plain(vcs_ref="v3.0.0"), world.ours("--to", "v3.0.0")
+
+
+@row("a choice is gone: the answer becomes the default", "updated", "updated, announced")
+def _(world):
+    world.project.update("apply", "--to", "v2.0.0", "-d", "fruit=pear")
+    world.project.commit()
+    answers = world.project.check("--to", "v4.0.0")["answers"]
+    assert answers == ["fruit: pear is not accepted any more and becomes apple"]
+    return world.plain(vcs_ref="v4.0.0"), world.ours("--to", "v4.0.0") + ", announced"
+
+
+@row("a question is gone: the answer is forgotten", "updated", "updated, announced")
+def _(world):
+    world.project.update("apply", "--to", "v2.0.0")
+    world.project.commit()
+    answers = world.project.check("--to", "v5.0.0")["answers"]
+    assert "number: 1 is forgotten, since it is not asked any more" in answers
+    return world.plain(vcs_ref="v5.0.0"), world.ours("--to", "v5.0.0") + ", announced"
+
+
+@row("the project is a folder of a larger repository", "updated", "updated")
+def _(world):
+    shutil.rmtree(world.project.path / ".git")
+    git("init", "--quiet", cwd=world.root)
+    (world.root / ".gitignore").write_text("/*\n!/project\n!/plain\n")
+    git("add", "--all", cwd=world.root)
+    git("commit", "--quiet", "--message", "Start", cwd=world.root)
+    ours = world.ours()
+    world.project.git("commit", "--quiet", "--all", "--message", "Update")
+    assert world.project.files()["base.txt"] == change(TEN, 5, by=NEW).encode()
+    return "updated", ours
+
+
+@row("a file replaced by a folder of that name", "refused", "updated, yours kept")
+def _(world):
+    world.project.write("base.txt", None)
+    world.project.write("base.txt/mine.txt", "mine\n")
+    world.project.commit()
+    results = world.plain(), world.ours()
+    kept = world.project.files()["base.txt/mine.txt"] == b"mine\n"
+    return results[0], results[1] + ", yours kept" * kept
+
+
+QUESTIONS = (
+    SETTINGS
+    + """
+fruit: {type: str, choices: [apple, pear], default: apple}
+number: {type: int, default: 1}
+computed: {type: str, default: x, when: false}
+"""
+)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_project(tmp_path, name):
+    world = World(tmp_path, **{"copier.yml": QUESTIONS})
+    if "without a default" in name:
+        world.repository.release("v3.0.0", toy(tmp_path, **{"copier.yml": SETTINGS + "must: {type: str}"}))
+    elif "choice is gone" in name:
+        text = QUESTIONS.replace("[apple, pear]", "[apple]")
+        world.repository.release("v4.0.0", toy(tmp_path, **{"copier.yml": text}))
+    elif "question is gone" in name:
+        world.repository.release("v5.0.0", toy(tmp_path))
+    test, *expected = ROWS[name]
+
+    assert [*test(world)] == expected
+
+
+def table() -> str:
+    rows = [(case.name, case.plain, case.ours, ", ".join(sorted(case.verdicts))) for case in CASES]
+    rows += [(name, plain, ours, "") for name, (_, plain, ours) in ROWS.items()]
+    head = ["| scenario | `copier update` | `update.py apply` | foretold |", "|---|---|---|---|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def test_the_page_is_current():
+    assert table() in PAGE.read_text(), "run: python tests/test_scenarios.py > SCENARIOS.md"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(table() + "\n")
+    words = Case.__doc__.split("Outcomes: ")[1]
+    sys.stdout.write(
+        "# What an update does\n\nEach row is a test in `tests/test_scenarios.py`, on Copier 9.19.1. "
+    )
+    sys.stdout.write(f"In the columns: {' '.join(words.split())}\n\n{table()}")

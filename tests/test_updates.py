@@ -1,4 +1,4 @@
-"""Any release to the next: a pristine project becomes a fresh render, and toggles come and go without trace."""
+"""Any release to the next: a pristine project becomes a fresh render, toggles come and go without trace."""
 
 import shutil
 
