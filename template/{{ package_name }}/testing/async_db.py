@@ -33,7 +33,7 @@ from django.utils.asyncio import async_unsafe
 from pytest_django.fixtures import _django_db_helper
 
 if TYPE_CHECKING:
-    from factory.base import Factory
+    from factory import Factory
 
 T = TypeVar("T")
 ABSENT = object()
@@ -75,7 +75,7 @@ def connections_of_the_test() -> AbstractContextManager[None]:
 def one_connection_per_database() -> Generator[None]:
     """Give this thread's connections to the thread-sensitive worker, and refuse other threads."""
     # Private, seen in Django 3.2 to 6.1: where ``connections`` keeps those of each thread.
-    if isinstance(connections._connections, _TestConnections):  # type: ignore[attr-defined]  # A seed's, for its whole module.
+    if isinstance(connections._connections, _TestConnections):  # A seed's, for its whole module.
         with _worker_finished():
             yield
         return
@@ -120,7 +120,7 @@ def _refused_connection(alias: str) -> BaseDatabaseWrapper:
         )
 
     connection = type(connections).create_connection(connections, alias)
-    connection.connect = connect  # type: ignore[method-assign]
+    connection.connect = connect
     return connection
 
 

@@ -68,8 +68,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Find the modules with seeds; tests of other modules pay nothing."""
     modules: dict[pytest.Module, list[pytest.Function]] = {}
     for item in session.items if _seeds_defined else ():
-        if isinstance(item, pytest.Function) and (module := item.getparent(pytest.Module)):
-            modules.setdefault(module, []).append(item)
+        if isinstance(item, pytest.Function):
+            modules.setdefault(item.getparent(pytest.Module), []).append(item)
     for module, items in modules.items():
         asked = {name for item in items for name in item.fixturenames}
         seeds = [seed for seed, fixture in _seeds_defined if _is_of(module, asked, seed, fixture)]
@@ -88,9 +88,10 @@ def _is_of(module: pytest.Module, asked: set[str], function: Seed, fixture: Any)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    module = item.getparent(pytest.Module)
-    if module and "_seeded_module" in getattr(item, "fixturenames", ()) and _commits(item):
-        seeds = ", ".join(repr(function.__name__) for function in module.stash[_seeds])
+    if "_seeded_module" in getattr(item, "fixturenames", ()) and _commits(item):
+        seeds = ", ".join(
+            repr(function.__name__) for function in item.getparent(pytest.Module).stash[_seeds]
+        )
         pytest.fail(
             f"{item.name} commits, but its module is one open transaction, for the seed {seeds}: "
             "move this test to a module without seeds.",
@@ -151,7 +152,7 @@ def _databases(request: pytest.FixtureRequest) -> Any:
             cls, mark = getattr(item, "cls", None), item.get_closest_marker("django_db")
             named = validate_django_db(mark)[2] if mark else None
             if issubclass(cls or object, TestCase):
-                named = getattr(cls, "databases", None)
+                named = cls.databases
             aliases.update(connections if named == "__all__" else named or ())
     return aliases
 
