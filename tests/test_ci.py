@@ -118,15 +118,16 @@ def gitlab_jobs(pipeline: dict, python: str) -> list[Job]:
 
 
 def matrix(several: dict[str, list], python: str) -> list[dict[str, str]]:
-    """The entries of a matrix: of Pythons the one given, of orders the first, of all else each."""
-    several = {key: [str(value) for value in values] for key, values in several.items()}
-    for key in several:
+    """The entries of a matrix that run here: the Python given, one of the random orders, every shard."""
+
+    def here(key: str, values: list) -> list[str]:
         if key.lower() == "python":
-            assert python in several[key]
-            several[key] = [python]
-        elif key.lower() == "order":
-            del several[key][1:]
-    return [dict(zip(several, values, strict=True)) for values in itertools.product(*several.values())]
+            assert python in values
+            return [python]
+        return [str(value) for value in (values[:1] if key.lower() == "order" else values)]
+
+    choices = [here(key, values) for key, values in several.items()]
+    return [dict(zip(several, values, strict=True)) for values in itertools.product(*choices)]
 
 
 def run(job: Job, project: shapes.Project, copy: Path, env: dict[str, str]) -> subprocess.CompletedProcess:
