@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ SHARDED = {
     "github-shards": {"ci_shards": 2},
     "gitlab-shards-postgresql": {"ci_shards": 2, "ci_provider": "gitlab", "database": "postgresql"},
 }
+SHAPES = shapes.catalogue() | SHARDED
 EXECUTED = {
     "default": "3.11",
     "everything": "3.13",
@@ -182,7 +184,7 @@ def sql(project: shapes.Project, *statements: str) -> None:
 @pytest.mark.parametrize("name", EXECUTED)
 def test_every_job_is_green(generate, started, tmp_path, name):
     """Each in a clean copy, in the order of the file; the table of what ran is printed (`-rP`)."""
-    project = generate(python=EXECUTED[name], **(SHARDED.get(name) or shapes.catalogue()[name]))
+    project = generate(python=EXECUTED[name], **SHAPES[name])
     failures = []
     store = tmp_path / "artifacts"
     store.mkdir()
@@ -244,3 +246,80 @@ def test_one_shard_is_none(rendered):
     ]
 
     assert asked == [".copier-answers.yml"]
+
+
+def tool(name: str, *arguments: str) -> subprocess.CompletedProcess:
+    """Run a command of the template's tools."""
+    command = [str(Path(sys.executable).parent / name), *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_workflows_are_valid_and_secure(rendered, name):
+    tree = rendered(**SHAPES[name])
+    files = {
+        "github-workflows": tree / ".github" / "workflows" / "ci.yml",
+        "dependabot": tree / ".github" / "dependabot.yml",
+        "gitlab-ci": tree / ".gitlab-ci.yml",
+        "renovate": tree / "renovate.json",
+    }
+    provider = SHAPES[name].get("ci_provider", "github")
+    expected = {"github": 2, "gitlab": 2, "none": 0}[provider]
+    present = {schema: file for schema, file in files.items() if file.exists()}
+    assert len(present) == expected
+
+    for schema, file in present.items():
+        transform = ["--data-transform", "gitlab-ci"] if schema == "gitlab-ci" else []
+        done = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *transform, str(file))
+        assert done.returncode == 0, done.stdout
+    if provider == "github":
+        assert_secure(tree)
+
+
+def assert_secure(tree: Path) -> None:
+    """Zizmor's strictest setting that needs no network."""
+    done = tool("zizmor", "--offline", "--persona=auditor", "--no-progress", "--collect=all", str(tree))
+    assert done.returncode == 0, done.stdout
+    assert "No findings to report" in done.stdout
+
+
+def test_zizmor_sees_an_unpinned_action(rendered, tmp_path):
+    """The check can fail."""
+    shutil.copytree(rendered() / ".github", tmp_path / ".github")
+    file = tmp_path / ".github" / "workflows" / "ci.yml"
+    file.write_text(re.sub(r"@[0-9a-f]{40} # v\S+", "@v1", file.read_text()))
+
+    done = tool("zizmor", "--offline", "--persona=auditor", "--no-progress", str(tmp_path))
+
+    assert done.returncode != 0
+    assert "unpinned-uses" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "toggles",
+    [{}, {"use_procrastinate": True, "use_celery": True, "use_channels": True}, {"ci_shards": 3}],
+)
+def test_both_providers_run_the_same_jobs(rendered, toggles):
+    lines = {}
+    for provider in ("github", "gitlab"):
+        found = jobs(rendered(ci_provider=provider, **toggles), "3.13")
+        started_here = {*NOT_HERE} - {"uv audit"}
+        lines[provider] = {
+            job.name: [line for step in job.steps if step not in started_here for line in step.splitlines()]
+            for job in found
+        }
+
+    assert lines["github"] == lines["gitlab"]
+
+
+def test_what_cannot_run_here_is_needed_by_some_workflow(rendered):
+    """A stale entry would hide a mistake; an action that is not listed runs as a command, and fails."""
+    steps = {
+        step
+        for answers in SHAPES.values()
+        if answers.get("ci_provider") != "none"
+        for job in jobs(rendered(**answers), "3.13")
+        for step in job.steps
+    }
+
+    assert {*NOT_HERE} <= steps
