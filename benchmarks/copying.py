@@ -37,7 +37,8 @@ def main(pairs: int) -> None:
     ratio = statistics.median(ours / one for one, ours in seconds)
     baseline, cost = (statistics.median(column) for column in zip(*seconds, strict=True))
     print(
-        f"one file {baseline:.3f} s CPU, default shape ({files} files) {cost:.3f} s: {ratio:.2f} times ({pairs} pairs)"
+        f"one file {baseline:.3f} s CPU, default shape ({files} files) {cost:.3f} s: "
+        f"{ratio:.2f} times ({pairs} pairs)"
     )
 
 

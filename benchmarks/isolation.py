@@ -33,7 +33,17 @@ from tests.orders.factories import OrderFactory
 def test_database(n):
     assert OrderFactory().pk
 """
-MODULE = "import json, uuid\n\nTABLE = {'a': [1]}\n\nclass Thing:\n    handlers = []\n\n    def call(self):\n        pass\n"
+MODULE = """
+import json, uuid
+
+TABLE = {'a': [1]}
+
+class Thing:
+    handlers = []
+
+    def call(self):
+        pass
+"""
 # Without the guard, and without what it stands on.
 OFF = [
     "--isolation=off",

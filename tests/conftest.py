@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import releases
 import shapes
 
 
@@ -40,3 +41,17 @@ def generate(rendered, tmp_path):
         return shapes.Project(path, shapes.environment(path, python))
 
     return get
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory) -> releases.Repository:
+    """A template repository with every release, the template as it stands (HEAD), and a NEXT release."""
+    folder = tmp_path_factory.mktemp("repository")
+    found = releases.Repository(folder / "hermetic-django")
+    for tag in releases.released():
+        found.release(tag, releases.unpack(tag, folder / tag))
+    tree = shapes.copy_template(folder / "tree")
+    found.release(releases.HEAD, tree)
+    releases.next_release(tree)
+    found.release(releases.NEXT, tree)
+    return found

@@ -31,13 +31,14 @@ def catalogue() -> dict[str, dict]:
     }
 
 
-def copy_template(target: Path) -> Path:
+def copy_template(target: Path, root: Path = ROOT) -> Path:
     """The template as it stands in the work tree, without git, so that rendering it clones nothing."""
     target.mkdir(parents=True)
-    for file in ROOT.glob("*.yml"):
+    for file in root.glob("*.yml"):
         shutil.copy(file, target)
     litter = shutil.ignore_patterns("__pycache__", ".ruff_cache", ".mypy_cache")
-    shutil.copytree(ROOT / "template", target / "template", ignore=litter)
+    for folder in ("template", "hooks"):
+        shutil.copytree(root / folder, target / folder, ignore=litter)
     return target
 
 

@@ -5,7 +5,6 @@ import re
 import pytest
 import shapes
 import yaml
-from jinja2 import Environment
 from pathspec import PathSpec
 
 OWNERS = {"project": "_skip_if_exists", "template": "_template_owned", "shared": "_shared"}
@@ -15,14 +14,10 @@ CATALOGUE = shapes.catalogue()
 POINTERS = re.compile(r"\b(?:settings|urls|routing|conftest|tasks)\.py\b|\b[Yy]ours?\b|--data\b")
 
 
-def owners(package: str) -> dict[str, PathSpec]:
-    """The patterns of each owner, read as Copier reads them."""
-
-    def spec(key):
-        lines = [Environment().from_string(line).render(package_name=package) for line in DECLARED[key]]
-        return PathSpec.from_lines("gitignore", [f"/{line}" for line in lines])
-
-    return {owner: spec(key) for owner, key in OWNERS.items()}
+SPECS = {
+    owner: PathSpec.from_lines("gitignore", [f"/{line}" for line in DECLARED[key]])
+    for owner, key in OWNERS.items()
+}
 
 
 def files(tree):
@@ -39,39 +34,27 @@ def package(tree):
 
 @pytest.mark.parametrize("shape", CATALOGUE)
 def test_every_file_has_one_owner(rendered, shape):
-    tree = rendered(**CATALOGUE[shape])
-    specs = owners(package(tree))
-
-    for file in files(tree):
-        found = [owner for owner, spec in specs.items() if spec.match_file(file)]
+    for file in files(rendered(**CATALOGUE[shape])):
+        found = [owner for owner, spec in SPECS.items() if spec.match_file(file)]
         assert len(found) == 1, f"{file} must have exactly one owner in ownership.yml, has {found or 'none'}"
 
 
 def test_nothing_is_declared_in_vain(rendered):
     """A pattern that no shape has a file for is a leftover, or a misspelling."""
-    everything = {
-        f"{package(tree)}\0{file}"
-        for tree in (rendered(**answers) for answers in CATALOGUE.values())
-        for file in files(tree)
-    }
+    everything = {file for answers in CATALOGUE.values() for file in files(rendered(**answers))}
+
     for key in OWNERS.values():
         for line in DECLARED[key]:
-            matching = [
-                name
-                for name in everything
-                for package_name, file in [name.split("\0")]
-                if re.match(re.escape(line.replace("{{ package_name }}", package_name)) + r"(?:/|\Z)", file)
-            ]
-            assert matching, f"ownership.yml: no shape has {line}"
+            spec = PathSpec.from_lines("gitignore", [f"/{line}"])
+            assert [*spec.match_files(everything)], f"ownership.yml: no shape has {line}"
 
 
 @pytest.mark.parametrize("shape", CATALOGUE)
 def test_files_of_the_template_say_where_to_extend(rendered, shape):
     """In their first lines, or for a module in those of its package."""
     tree = rendered(**CATALOGUE[shape])
-    spec = owners(package(tree))["template"]
 
-    for name in filter(spec.match_file, files(tree)):
+    for name in SPECS["template"].match_files(files(tree)):
         heads = [head(tree / name)]
         if "/testing/" in name:
             heads.append(head(tree / package(tree) / "testing" / "__init__.py"))
@@ -81,9 +64,8 @@ def test_files_of_the_template_say_where_to_extend(rendered, shape):
 @pytest.mark.parametrize("shape", CATALOGUE)
 def test_files_of_the_project_say_so(rendered, shape):
     tree = rendered(**CATALOGUE[shape])
-    spec = owners(package(tree))["project"]
 
-    for name in filter(spec.match_file, files(tree)):
+    for name in SPECS["project"].match_files(files(tree)):
         assert "Yours" in head(tree / name), f"{name} does not say that it is the project's"
         assert "never touches this file" in head(tree / name)
 

@@ -8,12 +8,12 @@ from celery.result import AsyncResult
 from kombu import Connection
 
 TWICE = pytest.mark.parametrize("n", range(2))
-SEEN = []
-HANDLERS = []
+HANDLERS = pytest.StashKey[list]()
 
 
 @TWICE
-def test_another_app_becomes_the_current_one(n):
+def test_another_app_becomes_the_current_one(n, monkeypatch):
+    monkeypatch.syspath_prepend(".")  # Each new app adds to the path.
     assert current_app.conf.task_always_eager is True
     Celery("rogue").set_default()
 
@@ -45,7 +45,8 @@ def test_a_task_of_a_module_that_a_test_imports_first(n, tmp_path, monkeypatch):
 
 
 @TWICE
-def test_a_task_that_a_later_app_would_register(n):
+def test_a_task_that_a_later_app_would_register(n, monkeypatch):
+    monkeypatch.syspath_prepend(".")
     assert "local" not in Celery("other").tasks
 
     @shared_task(name="local")
@@ -54,14 +55,15 @@ def test_a_task_that_a_later_app_would_register(n):
 
 @TWICE
 def test_a_signal_receiver(n):
-    SEEN.clear()
-    signals.task_success.connect(lambda **kwargs: SEEN.append(n), weak=False)
+    seen = []
+    assert not signals.task_success.receivers
+    signals.task_success.connect(lambda **kwargs: seen.append(n), weak=False)
 
     @shared_task(name="signalled")
     def signalled(): ...
 
     signalled.delay()
-    assert len(SEEN) == 1
+    assert len(seen) == 1
 
 
 @TWICE
@@ -86,14 +88,14 @@ def test_a_message(n, request):
 
 
 @TWICE
-def test_a_live_worker_leaves_log_handlers_alone(n, request, caplog):
-    HANDLERS.append(logging.getLogger().handlers[:])
-    assert HANDLERS[0] == HANDLERS[-1]
+def test_a_live_worker_leaves_log_handlers_alone(n, request, caplog, django_db_setup):
+    now = logging.getLogger().handlers[:]
+    assert request.config.stash.setdefault(HANDLERS, now) == now
     request.getfixturevalue("celery_live_worker")
 
 
 @TWICE
-def test_a_live_worker_leaves_the_log_level_alone(n, request, caplog, settings):
+def test_a_live_worker_leaves_the_log_level_alone(n, request, caplog, settings, django_db_setup):
     logging.getLogger("shop").warning("hello")
     assert "hello" in caplog.text
     settings.LOGGING = {}  # A worker configures logging again: with this, the root's level stays ERROR.

@@ -78,9 +78,7 @@ def test_a_committed_job(n):
 @TWICE
 async def test_a_committed_job_of_an_async_test(n, transactional_db, procrastinate_worker):
     assert not await ProcrastinateJob.objects.aexists()
-    await app.configure_task("builtin:procrastinate.builtin_tasks.remove_old_jobs").defer_async(
-        max_hours=1
-    )
+    await app.configure_task("builtin:procrastinate.builtin_tasks.remove_old_jobs").defer_async(max_hours=1)
     await asyncio.to_thread(procrastinate_worker)
     assert (await ProcrastinateJob.objects.aget()).status == "succeeded"
 

@@ -24,7 +24,6 @@ import warnings
 import weakref
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from operator import attrgetter, setitem
 from pathlib import Path
@@ -33,6 +32,7 @@ from typing import Any, ClassVar
 from unittest import mock
 
 import time_machine
+from asgiref.sync import AsyncToSync
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import connections
@@ -228,6 +228,8 @@ class Files(Probe):
 
     def changes(self) -> Iterable[str]:
         for path, content in [*touched.files.items()]:
+            if _is_database(path):
+                continue
             if content is None and os.path.lexists(path):
                 yield path
             elif content is not None and not _holds(path, content):
@@ -251,6 +253,16 @@ class Files(Probe):
         touched.files.pop(part.removesuffix(" (changed)"))
 
 
+def _is_database(path: str) -> bool:
+    """A SQLite test database, or its journal: Django puts back what tests do to it."""
+    names = [
+        database["NAME"]
+        for database in connections.settings.values()
+        if database["ENGINE"].endswith("sqlite3") and database["NAME"]
+    ]
+    return path.startswith(tuple(os.path.abspath(name) for name in names))
+
+
 def _holds(path: str, content: bytes) -> bool:
     return os.path.isfile(path) and Path(path).read_bytes() == content
 
@@ -268,11 +280,10 @@ class Threads(Probe):
     def changes(self) -> Iterable[str]:
         if threading.active_count() == len(self.then):
             return
+        _drop_finished_async_to_sync()
         gc.collect()  # A dropped executor ends its threads when it is collected.
         for part, thread in self.now().items():
             if part not in self.then:
-                if thread.name.startswith("ThreadPoolExecutor-"):
-                    _shut_down_of_asgiref(thread)
                 thread.join(timeout=1)
                 if thread.is_alive():
                     yield part
@@ -282,14 +293,12 @@ class Threads(Probe):
         self.accept(part)
 
 
-def _shut_down_of_asgiref(thread: threading.Thread) -> None:
-    """End async_to_sync's own executor: a logged error's traceback may have kept it from ending."""
-    for executor in gc.get_objects():
-        # Private, seen in Python 3.11 to 3.13: the threads of an executor.
-        if type(executor) is ThreadPoolExecutor and thread in executor._threads:
-            frames = (one for one in gc.get_referrers(executor) if isinstance(one, FrameType))
-            if any("asgiref" in frame.f_code.co_filename for frame in frames):
-                executor.shutdown(wait=False)
+def _drop_finished_async_to_sync() -> None:
+    """A logged or noted error keeps the frames that it passed, and so the executor of async_to_sync."""
+    for frame in gc.get_objects():
+        if type(frame) is FrameType and frame.f_code is AsyncToSync.__call__.__code__:
+            with contextlib.suppress(RuntimeError):  # It still runs.
+                frame.clear()
 
 
 class Subprocesses(Probe):

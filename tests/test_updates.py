@@ -1,0 +1,119 @@
+"""Any release to the next: a pristine project becomes a fresh render, toggles come and go without trace."""
+
+import shutil
+
+import pytest
+import releases
+import shapes
+from copier import run_copy
+from copier.errors import UnsafeTemplateError
+from releases import HEAD, NEXT, Subject
+from test_ownership import SPECS
+
+CATALOGUE = shapes.catalogue()
+# The template as it stands is updated from every release, and to one that changes every file.
+CROSSINGS = [*((tag, HEAD) for tag in releases.released()), (HEAD, NEXT)]
+# The only updates that ask for trust, because they run a migration.
+TRUSTED: set[tuple[str, str]] = set()
+
+
+def fresh(repository, tag, answers, target):
+    run_copy(str(repository.path), target, data=answers, vcs_ref=tag, defaults=True, quiet=True, unsafe=False)
+    return releases.contents(target)
+
+
+def but_seams(files):
+    """A seam is written once: what a later release says in it does not arrive."""
+    return {name: text for name, text in files.items() if not SPECS["project"].match_file(name)}
+
+
+@pytest.mark.parametrize("shape", CATALOGUE)
+@pytest.mark.parametrize(("old", "new"), CROSSINGS)
+def test_a_pristine_project_becomes_a_fresh_render(repository, tmp_path, old, new, shape):
+    project = Subject(tmp_path / "project", repository, old, CATALOGUE[shape])
+    before = project.files()
+
+    outcome = project.update("apply", "--to", new, *(["--trust"] if (old, new) in TRUSTED else []))
+
+    assert outcome.code == 0, outcome
+    assert but_seams(project.files()) == but_seams(
+        fresh(repository, new, CATALOGUE[shape], tmp_path / "fresh")
+    )
+    assert {name for name in before if SPECS["project"].match_file(name)} <= project.files().keys()
+    if new == NEXT:
+        assert (project.path / "NEXT.md").is_file(), "the update did nothing"
+
+
+@pytest.mark.parametrize(("old", "new"), CROSSINGS)
+def test_plain_copier_updates_a_pristine_project_too(repository, tmp_path, old, new):
+    """Without trust, but where a migration is listed above."""
+    project = Subject(tmp_path / "project", repository, old, CATALOGUE["everything"])
+    if (old, new) in TRUSTED:
+        with pytest.raises(UnsafeTemplateError):
+            project.plain_update(vcs_ref=new)
+        return
+    project.plain_update(vcs_ref=new)
+
+    expected = fresh(repository, new, CATALOGUE["everything"], tmp_path / "fresh")
+    assert but_seams(project.files()) == but_seams(expected)
+
+
+def test_plain_copier_updates_a_project_that_deleted_a_file(repository, tmp_path):
+    """Copier 9.19.1 reads _skip_if_exists before the answers then: Jinja in it ends the update."""
+    project = Subject(tmp_path / "project", repository, HEAD)
+    project.write("manage.py", None)
+    project.commit()
+
+    project.plain_update(vcs_ref=NEXT)
+
+    assert (project.path / "NEXT.md").is_file()
+    assert not (project.path / "manage.py").exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *({toggle: "true"} for toggle in shapes.TOGGLES),
+        {"database": "postgresql"},
+        {"include_sample": "false"},
+        {"ci_provider": "gitlab"},
+        {"ci_provider": "none"},
+        {"django_version": "6.1", "python_version": "3.12"},
+        {"use_celery": "true", "celery_broker": "rabbitmq", "use_channels": "true", "use_drf": "true"},
+    ],
+    ids=lambda data: "-".join(f"{key}={value}" for key, value in data.items()),
+)
+def test_on_off_on_leaves_no_trace(repository, tmp_path, data):
+    base = {"use_procrastinate": "false", "database": "postgresql"} if "use_procrastinate" in data else {}
+    project = Subject(tmp_path / "project", repository, HEAD, base)
+    off = project.files()
+    on = fresh(repository, HEAD, {**base, **data}, tmp_path / "on")
+    back = {key: off_answer(off, key) for key in data}
+
+    for answers, expected in ((data, on), (back, off), (data, on)):
+        options = [text for key, value in answers.items() for text in ("--data", f"{key}={value}")]
+        outcome = project.update("apply", "--to", ":current:", *options)
+        assert outcome.code == 0, outcome
+        assert project.files() == expected
+        project.commit("Toggle")
+
+
+def off_answer(files, key):
+    """The answer before, as text; one that was not asked has its default."""
+    import yaml
+
+    return str(yaml.safe_load(files[".copier-answers.yml"]).get(key, "redis")).lower()
+
+
+def test_the_fixtures_are_the_tagged_trees(tmp_path):
+    """Each release's archive has just what its tag has; a clone without tags has nothing to compare."""
+    tags = set(releases.git("tag", "--list", cwd=shapes.ROOT).split())
+    for tag in releases.released():
+        kept = releases.contents(releases.unpack(tag, tmp_path / tag))
+        assert {"copier.yml", "template/update.py"} <= kept.keys()
+        if tag in tags:
+            archive = tmp_path / f"{tag}.tar"
+            releases.git("archive", "--output", str(archive), tag, cwd=shapes.ROOT)
+            shutil.unpack_archive(archive, tmp_path / "tagged" / tag, filter="data")
+            tagged = shapes.copy_template(tmp_path / "copy" / tag, root=tmp_path / "tagged" / tag)
+            assert kept == releases.contents(tagged), f"tests/releases/{tag}.tar.xz is not what {tag} has"
