@@ -1,0 +1,240 @@
+"""Finds the test that makes another one fail.
+
+    uv run python -m <package>.testing.pollution                       run the suite, take its first victim
+    uv run python -m <package>.testing.pollution tests/test_a.py::test_b    in the order of the last run
+    uv run python -m <package>.testing.pollution tests/test_a.py::test_b --seed 1234    in the order of that run
+    uv run python -m <package>.testing.pollution --suspects            list what is worth a look, run nothing
+
+pytest prints the seed at the top of a run ("Using --randomly-seed=1234"). The tests that ran before the victim are
+replayed in that order, and halved by detect-test-pollution until one is left.
+"""
+
+import argparse
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+RESULTS = "POLLUTION_RESULTS"
+FOUND = re.compile(r"^-> the polluting test is: (.+)$", re.MULTILINE)
+# Whatever pyproject.toml adds: one process, every test, and the cache with the last seed left as it is.
+PLAIN = ["-n0", "--maxfail=0", "-p", "no:cacheprovider"]
+ISOLATED_THREADS = {
+    "sync_to_async",
+    "database_sync_to_async",
+    "to_thread",
+    "Thread",
+    "ThreadPoolExecutor",
+}
+COMMITS = {
+    "commit",
+    "set_autocommit",
+    "transactional_db",
+    "live_server",
+    "django_db_reset_sequences",
+}
+COMMITTING_CLASSES = {"TransactionTestCase", "LiveServerTestCase", "StaticLiveServerTestCase"}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """As a plugin of the runs below: append to the file named by the environment who failed, in order."""
+    if report.failed and not str(report.longrepr).startswith("isolation: "):
+        with Path(os.environ[RESULTS]).open("a") as file:
+            file.write(f"{report.nodeid}\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("victim", nargs="?", help="id of the failing test, path::name")
+    parser.add_argument(
+        "--seed", default=None, help="of the failing run; by default the last run's, or a new one"
+    )
+    parser.add_argument(
+        "--suspects", action="store_true", help="list tests worth a look, without running any"
+    )
+    parser.add_argument("--tests", default="tests", help="folder of the tests (default: tests)")
+    options = parser.parse_args()
+    if options.suspects:
+        return print_suspects(Path(options.tests))
+    with tempfile.TemporaryDirectory() as folder:
+        return find(options.victim, options.seed, options.tests, Path(folder))
+
+
+def find(victim: str | None, seed: str | None, tests: str, folder: Path) -> int:
+    # A seed of our own, so that the order of the run can be asked for again.
+    seed = seed or ("last" if victim else str(int.from_bytes(os.urandom(4))))
+    victims = [victim] if victim else failures(tests, seed, folder)
+    order = collected(tests, seed)
+    if victim and victim not in order:
+        print(
+            f"{victim} is not among the {len(order)} tests of {tests}: give its id as pytest -v prints it."
+        )
+        return 2
+    for candidate in victims:
+        if failures(candidate, seed, folder, alone=True):
+            print(f"{candidate} fails alone, too: no other test is needed for that.")
+            continue
+        earlier = order[: order.index(candidate)]
+        print(f"{candidate} passes alone; {len(earlier)} tests ran before it.", flush=True)
+        if polluter := bisect(candidate, earlier, folder):
+            print(
+                f"\n{polluter}\nmakes fail\n{candidate}\n\nSee it:  uv run pytest -p no:randomly",
+                end=" ",
+            )
+            print(shlex.join([polluter, candidate]))
+            return 0
+        print(
+            f"{candidate} passes after those tests in this order; give the seed of a run in which it failed."
+        )
+    if not victims:
+        print(
+            f"Every test passes in this order (seed {seed}); try again, or give the seed of a failing run."
+        )
+    return 1
+
+
+def failures(target: str, seed: str, folder: Path, alone: bool = False) -> list[str]:
+    """Run tests; return the ids of those that failed, but for those that the isolation guard names itself."""
+    results = folder / "results"
+    results.write_text("")
+    order = ["-p", "no:randomly"] if alone else ["-p", "randomly", f"--randomly-seed={seed}"]
+    if not alone:
+        print(f"Running {target} with seed {seed} ...", flush=True)
+    run([target, *order, *PLAIN, "-p", __spec__.name], {RESULTS: str(results)})
+    return [*dict.fromkeys(results.read_text().splitlines())]
+
+
+def collected(tests: str, seed: str) -> list[str]:
+    """The ids of all tests, in the order of a seed."""
+    cache = ["-p", "no:cacheprovider"] if seed != "last" else []
+    output = run(
+        [tests, "--collect-only", "-q", "-n0", "-p", "randomly", f"--randomly-seed={seed}", *cache]
+    ).stdout
+    return [
+        line for line in output.splitlines() if "::" in line and not line.startswith((" ", "ERROR"))
+    ]
+
+
+def bisect(victim: str, earlier: list[str], folder: Path) -> str | None:
+    ids = folder / "ids"
+    ids.write_text("".join(f"{name}\n" for name in [*earlier, victim]))
+    # Not `-m`: it hands its own module name to pytest as a plugin.
+    command = [
+        sys.executable,
+        "-c",
+        "import sys, detect_test_pollution as tool; sys.exit(tool.main())",
+    ]
+    command += ["--failing-test", victim, "--testids-file", str(ids)]
+    done = subprocess.run(  # noqa: S603
+        command,
+        env={**os.environ, "PYTEST_ADDOPTS": shlex.join(PLAIN)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    found = FOUND.search(done.stdout)
+    if not found and "unexpected pass" in done.stdout:
+        print("No single test is enough: at least two together make it fail.")
+    elif not found and "it passed?" not in done.stdout:
+        print(done.stdout)
+    return found and found[1]
+
+
+def run(
+    arguments: list[str], extra: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "pytest", *arguments],
+        env={**os.environ, **(extra or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        sys.exit(f"{done.stdout}\npytest {shlex.join(arguments)} ended with {done.returncode}")
+    return done
+
+
+def print_suspects(tests: Path) -> int:
+    found = [(path, *suspect) for path in sorted(tests.rglob("*.py")) for suspect in suspects(path)]
+    for path, line, name, why in found:
+        print(f"{path}:{line} {name}: {why}")
+    print(
+        f"{len(found)} suspects."
+        if found
+        else "No test works in threads beside a rollback, and none commits."
+    )
+    return 0
+
+
+def suspects(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Tests that work in other threads under a plain django_db, or commit: (line, name, reason)."""
+    module = ast.parse(path.read_text())
+    shared = [
+        node for node in module.body if isinstance(node, ast.Assign) and "pytestmark" in names(node)
+    ]
+    yield from _suspects(module.body, "", shared, committing=False)
+
+
+def _suspects(
+    body: list[ast.stmt], prefix: str, around: list[ast.AST], committing: bool
+) -> Iterator[tuple[int, str, str]]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            marks = [
+                *around,
+                *node.decorator_list,
+                *(one for one in node.body if "pytestmark" in names(one)),
+            ]
+            commits = bool(
+                {name for base in node.bases for name in names(base)} & COMMITTING_CLASSES
+            )
+            yield from _suspects(node.body, f"{prefix}{node.name}::", marks, commits)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
+            "test"
+        ):
+            marks = [*around, *node.decorator_list]
+            used = names(node)
+            transaction = any(commits_by_mark(mark) for mark in marks)
+            if committing or transaction or used & COMMITS:
+                yield (
+                    node.lineno,
+                    f"{prefix}{node.name}",
+                    "it commits, so what it leaves is flushed, not rolled back",
+                )
+            elif threads := used & ISOLATED_THREADS:
+                if "db" in used or any("django_db" in names(mark) for mark in marks):
+                    reason = f"{', '.join(sorted(threads))} beside a plain django_db"
+                    yield node.lineno, f"{prefix}{node.name}", reason
+
+
+def names(node: ast.AST) -> set[str]:
+    """Every name, attribute and argument in a piece of code."""
+    found = set()
+    for part in ast.walk(node):
+        for kind, field in ((ast.Name, "id"), (ast.Attribute, "attr"), (ast.arg, "arg")):
+            if isinstance(part, kind):
+                found.add(getattr(part, field))
+    return found
+
+
+def commits_by_mark(mark: ast.AST) -> bool:
+    return any(
+        isinstance(part, ast.keyword)
+        and part.arg == "transaction"
+        and getattr(part.value, "value", False) is True
+        for part in ast.walk(mark)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
