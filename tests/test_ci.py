@@ -323,3 +323,45 @@ def test_what_cannot_run_here_is_needed_by_some_workflow(rendered):
     }
 
     assert {*NOT_HERE} <= steps
+
+
+POLLUTED = """
+rates = []
+
+
+def test_victim():
+    assert rates == []
+
+
+def test_polluter():
+    rates.append(1)
+"""
+
+
+def test_the_nightly_jobs_catch_a_polluter(generate):
+    """Green in the order of the file, red in others; and the hint's own command names the polluter."""
+    project = generate(include_sample=False)
+    (project.path / "tests" / "test_rates.py").write_text(POLLUTED.lstrip())
+    configuration = project.path / "pyproject.toml"
+    kept = '[tool.pytest]\nisolation_keep = ["attributes:*.rates"]\n'  # What the guard cannot see.
+    configuration.write_text(configuration.read_text().replace("[tool.pytest]\n", kept))
+    nightly = {job.name: job for job in jobs(project.path, "3.11") if job.name in ("orders", "reversed")}
+    victim = "FAILED tests/test_rates.py::test_victim"
+
+    project.pytest("--randomly-dont-reorganize")
+    assert victim in run(nightly["reversed"], project, project.path, nightly["reversed"].env).stdout
+
+    for order in range(1, 10):
+        env = {**nightly["orders"].env, "ORDER": str(order)}
+        if victim in run(nightly["orders"], project, project.path, env).stdout:
+            break
+    (hint,) = nightly["orders"].on_failure
+    told = project.run("bash", "-c", hint, **env).stdout
+    command = re.search(r"'(uv run python -m .+)'", told)[1]
+    named = project.run(
+        "bash", "-c", command, check=False, UV_PROJECT_ENVIRONMENT=str(project.venv), UV_NO_SYNC="1"
+    )
+
+    assert (
+        "\ntests/test_rates.py::test_polluter\nmakes fail\ntests/test_rates.py::test_victim\n" in named.stdout
+    )
