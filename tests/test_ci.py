@@ -21,6 +21,7 @@ SHARDED = {
     "github-shards": {"ci_shards": 2},
     "gitlab-shards-postgresql": {"ci_shards": 2, "ci_provider": "gitlab", "database": "postgresql"},
 }
+SHAPES = shapes.catalogue() | SHARDED
 EXECUTED = {
     "default": "3.11",
     "everything": "3.13",
@@ -183,7 +184,7 @@ def sql(project: shapes.Project, *statements: str) -> None:
 @pytest.mark.parametrize("name", EXECUTED)
 def test_every_job_is_green(generate, started, tmp_path, name):
     """Each in a clean copy, in the order of the file; the table of what ran is printed (`-rP`)."""
-    project = generate(python=EXECUTED[name], **(SHARDED.get(name) or shapes.catalogue()[name]))
+    project = generate(python=EXECUTED[name], **SHAPES[name])
     failures = []
     store = tmp_path / "artifacts"
     store.mkdir()
@@ -253,17 +254,16 @@ def tool(name: str, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-@pytest.mark.parametrize("name", shapes.catalogue())
+@pytest.mark.parametrize("name", SHAPES)
 def test_workflows_are_valid_and_secure(rendered, name):
-    tree = rendered(**shapes.catalogue()[name])
+    tree = rendered(**SHAPES[name])
     files = {
         "github-workflows": tree / ".github" / "workflows" / "ci.yml",
         "dependabot": tree / ".github" / "dependabot.yml",
         "gitlab-ci": tree / ".gitlab-ci.yml",
         "renovate": tree / "renovate.json",
     }
-    answers = shapes.catalogue()[name]
-    provider = answers.get("ci_provider", "github")
+    provider = SHAPES[name].get("ci_provider", "github")
     expected = {"github": 2, "gitlab": 2, "none": 0}[provider]
     present = {schema: file for schema, file in files.items() if file.exists()}
     assert len(present) == expected
@@ -296,7 +296,8 @@ def test_zizmor_sees_an_unpinned_action(rendered, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "toggles", [{}, {"use_procrastinate": True, "use_celery": True, "use_channels": True}]
+    "toggles",
+    [{}, {"use_procrastinate": True, "use_celery": True, "use_channels": True}, {"ci_shards": 3}],
 )
 def test_both_providers_run_the_same_jobs(rendered, toggles):
     lines = {}
@@ -315,10 +316,52 @@ def test_what_cannot_run_here_is_needed_by_some_workflow(rendered):
     """A stale entry would hide a mistake; an action that is not listed runs as a command, and fails."""
     steps = {
         step
-        for answers in shapes.catalogue().values()
+        for answers in SHAPES.values()
         if answers.get("ci_provider") != "none"
         for job in jobs(rendered(**answers), "3.13")
         for step in job.steps
     }
 
     assert {*NOT_HERE} <= steps
+
+
+POLLUTED = """
+rates = []
+
+
+def test_victim():
+    assert rates == []
+
+
+def test_polluter():
+    rates.append(1)
+"""
+
+
+def test_the_nightly_jobs_catch_a_polluter(generate):
+    """Green in the order of the file, red in others; and the hint's own command names the polluter."""
+    project = generate(include_sample=False)
+    (project.path / "tests" / "test_rates.py").write_text(POLLUTED.lstrip())
+    configuration = project.path / "pyproject.toml"
+    kept = '[tool.pytest]\nisolation_keep = ["attributes:*.rates"]\n'  # What the guard cannot see.
+    configuration.write_text(configuration.read_text().replace("[tool.pytest]\n", kept))
+    nightly = {job.name: job for job in jobs(project.path, "3.11") if job.name in ("orders", "reversed")}
+    victim = "FAILED tests/test_rates.py::test_victim"
+
+    project.pytest("--randomly-dont-reorganize")
+    assert victim in run(nightly["reversed"], project, project.path, nightly["reversed"].env).stdout
+
+    for order in range(1, 10):
+        env = {**nightly["orders"].env, "ORDER": str(order)}
+        if victim in run(nightly["orders"], project, project.path, env).stdout:
+            break
+    (hint,) = nightly["orders"].on_failure
+    told = project.run("bash", "-c", hint, **env).stdout
+    command = re.search(r"'(uv run python -m .+)'", told)[1]
+    named = project.run(
+        "bash", "-c", command, check=False, UV_PROJECT_ENVIRONMENT=str(project.venv), UV_NO_SYNC="1"
+    )
+
+    assert (
+        "\ntests/test_rates.py::test_polluter\nmakes fail\ntests/test_rates.py::test_victim\n" in named.stdout
+    )
