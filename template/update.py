@@ -50,7 +50,17 @@ from packaging.version import InvalidVersion, Version
 
 ANSWERS = ".copier-answers.yml"
 # The order of the table: what needs a person, what plain Copier would lose, the rest.
-VERDICTS = "conflict LOST WIPED renamed deleted merge update added removed".split()
+VERDICTS = [
+    "conflict",
+    "LOST",
+    "WIPED",
+    "renamed",
+    "deleted",
+    "merge",
+    "update",
+    "added",
+    "removed",
+]
 MARKER = re.compile(rb"^(?:<{7} before updating|>{7} after updating)\r?$", re.MULTILINE)
 # One item a line, in any order: two that were added side by side are both kept.
 LISTS = (".gitignore", ".dockerignore", ".env.example", "pyproject.toml")

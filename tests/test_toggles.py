@@ -45,8 +45,7 @@ def test_nothing_leaks(generate, toggle, django_version):
         "    _state._on_app_finalizers &= shared_tasks",
         "    _DUMMY_CLIENT_CACHE.clear()",
         "    Channel.queues.clear()",
-        "        root.setLevel(level)",
-        "        root.handlers[:] = handlers",
+        "        _logging_put_back(),",
     ],
 )
 def test_each_reset_of_celery_is_needed(generate, line):

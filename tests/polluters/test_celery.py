@@ -87,16 +87,22 @@ def test_a_message(n, request):
         queue.close()
 
 
-@TWICE
-def test_a_live_worker_leaves_log_handlers_alone(n, request, caplog, django_db_setup):
+@pytest.fixture
+def handlers_as_before(request):
     now = logging.getLogger().handlers[:]
     assert request.config.stash.setdefault(HANDLERS, now) == now
-    request.getfixturevalue("celery_live_worker")
 
 
 @TWICE
-def test_a_live_worker_leaves_the_log_level_alone(n, request, caplog, settings, django_db_setup):
+def test_a_live_worker_leaves_log_handlers_alone(n, handlers_as_before, celery_live_worker): ...
+
+
+@pytest.fixture
+def level_as_before(caplog, settings):
     logging.getLogger("shop").warning("hello")
     assert "hello" in caplog.text
     settings.LOGGING = {}  # A worker configures logging again: with this, the root's level stays ERROR.
-    request.getfixturevalue("celery_live_worker")
+
+
+@TWICE
+def test_a_live_worker_leaves_the_log_level_alone(n, level_as_before, celery_live_worker): ...

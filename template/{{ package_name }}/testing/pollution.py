@@ -134,7 +134,7 @@ def bisect(victim: str, earlier: list[str], folder: Path) -> str | None:
         "import sys, detect_test_pollution as tool; sys.exit(tool.main())",
     ]
     command += ["--failing-test", victim, "--testids-file", str(ids)]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command,
         env={**os.environ, "PYTEST_ADDOPTS": shlex.join(PLAIN)},
         stdout=subprocess.PIPE,
@@ -152,7 +152,7 @@ def bisect(victim: str, earlier: list[str], folder: Path) -> str | None:
 def run(
     arguments: list[str], extra: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         env={**os.environ, **(extra or {})},
         stdout=subprocess.PIPE,
@@ -211,10 +211,11 @@ def _suspects(
                     f"{prefix}{node.name}",
                     "it commits, so what it leaves is flushed, not rolled back",
                 )
-            elif threads := used & ISOLATED_THREADS:
-                if "db" in used or any("django_db" in names(mark) for mark in marks):
-                    reason = f"{', '.join(sorted(threads))} beside a plain django_db"
-                    yield node.lineno, f"{prefix}{node.name}", reason
+            in_database = "db" in used or any("django_db" in names(mark) for mark in marks)
+            threads = used & ISOLATED_THREADS
+            if threads and in_database and not (committing or transaction or used & COMMITS):
+                reason = f"{', '.join(sorted(threads))} beside a plain django_db"
+                yield node.lineno, f"{prefix}{node.name}", reason
 
 
 def names(node: ast.AST) -> set[str]:
