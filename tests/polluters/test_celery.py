@@ -95,14 +95,3 @@ def handlers_as_before(request):
 
 @TWICE
 def test_a_live_worker_leaves_log_handlers_alone(n, handlers_as_before, celery_live_worker): ...
-
-
-@pytest.fixture
-def level_as_before(caplog, settings):
-    logging.getLogger("shop").warning("hello")
-    assert "hello" in caplog.text
-    settings.LOGGING = {}  # A worker configures logging again: with this, the root's level stays ERROR.
-
-
-@TWICE
-def test_a_live_worker_leaves_the_log_level_alone(n, level_as_before, celery_live_worker): ...
