@@ -30,10 +30,12 @@ def problems(version: str, tags: set[str], changelog: str, fixture: dict | None,
     found = []
     try:
         if str(Version(version)) != version:
-            found.append(f"version {version} is {Version(version)} in PEP 440's spelling: write it so in pyproject.toml.")
+            found.append(f"version {version} is {Version(version)} in PEP 440's spelling: write that.")
         newer = [tag for tag in tags if Version(tag) > Version(version)]
         if newer:
-            found.append(f"version {version} is older than {max(newer, key=Version)}, which is tagged: raise it in pyproject.toml.")
+            found.append(
+                f"version {version} is older than {max(newer, key=Version)}, which is tagged: raise it."
+            )
     except InvalidVersion:
         found.append(f"version {version} in pyproject.toml is not of PEP 440: write one like 1.2.0.")
     if f"v{version}" in tags:
@@ -49,7 +51,9 @@ def problems(version: str, tags: set[str], changelog: str, fixture: dict | None,
     if fixture is None:
         found.append(f"tests/releases/v{version}.tar.xz is missing: run `make snapshot` and commit it.")
     elif fixture != tree:
-        found.append(f"tests/releases/v{version}.tar.xz is not this template: run `make snapshot` and commit it.")
+        found.append(
+            f"tests/releases/v{version}.tar.xz is not this template: run `make snapshot` and commit it."
+        )
     return found
 
 
@@ -63,7 +67,7 @@ def check() -> list[str]:
             fixture = releases.contents(releases.unpack(f"v{version}", Path(folder) / "fixture"))
     found = problems(version, tags, CHANGELOG.read_text(), fixture, tree)
     if dirty := releases.git("status", "--porcelain", cwd=shapes.ROOT):
-        found.append(f"the work tree has uncommitted changes ({dirty.split()[1]}): commit them, the tag names a commit.")
+        found.append(f"the work tree has uncommitted changes ({dirty.split()[1]}): commit them first.")
     return found
 
 

@@ -4,7 +4,9 @@ import release
 import releases
 import shapes
 
-ENTRY = "# Changelog\n\n## 1.2.0\n\nNew.\n\nQuestions added: none.\n\nChanged hands: none.\n\n## 1.1.0\n\nOld.\n"
+ENTRY = (
+    "# Changelog\n\n## 1.2.0\n\nNew.\n\nQuestions added: none.\n\nChanged hands: none.\n\n## 1.1.0\n\nOld.\n"
+)
 TREE = {"copier.yml": b"x"}
 
 
