@@ -12,7 +12,7 @@ export PATH := $(dir $(UV)):$(PATH)
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint pins
+.PHONY: demo test lint pins snapshot release-check release-notes
 
 demo: $(TOOLS)/installed
 	@if [ -e "$(DEST)" ] && [ -n "$$(ls -A "$(DEST)")" ]; then \
@@ -34,6 +34,18 @@ test: $(TOOLS)/installed
 	$(TOOLS)/bin/ruff check .
 	$(TOOLS)/bin/ruff format --check .
 	$(TOOLS)/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+# A release: raise the version in pyproject.toml, write CHANGELOG.md, `make snapshot`, commit, `make release-check`,
+# then run the workflow Release, or `git tag --annotate v<version>` and push the tag.
+snapshot: $(TOOLS)/installed
+	$(TOOLS)/bin/python tests/releases.py snapshot
+
+release-check: $(TOOLS)/installed
+	$(TOOLS)/bin/python tests/release.py check
+	HERMETIC_REQUIRE_ALL=1 $(TOOLS)/bin/python -m pytest -n 2 --dist worksteal tests/test_updates.py tests/test_fleet.py tests/test_scenarios.py tests/test_migrations.py
+
+release-notes: $(TOOLS)/installed
+	@$(TOOLS)/bin/python tests/release.py notes
 
 pins: $(TOOLS)/installed
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev --upgrade --output-file requirements.txt
