@@ -16,12 +16,14 @@ import shapes
 from packaging.version import InvalidVersion, Version
 
 CHANGELOG = shapes.ROOT / "CHANGELOG.md"
-NAMED = ("Questions added:", "Changed hands:")
+NAMED = ("**Questions**", "Files change hands:")
 
 
 def notes(version: str, changelog: str) -> str:
     """The entry of that version, without its heading; empty when there is none."""
-    found = re.search(rf"^## {re.escape(version)}$\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^## {re.escape(version)}(?: \(.*\))?$\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL
+    )
     return found[1].strip() if found else ""
 
 
@@ -43,6 +45,8 @@ def problems(version: str, tags: set[str], changelog: str, fixture: dict | None,
     entry = notes(version, changelog)
     if not entry:
         found.append(f"CHANGELOG.md has no entry '## {version}': write what the release brings.")
+    if f"## {version} (unreleased)" in changelog:
+        found.append(f"CHANGELOG.md calls {version} unreleased: put the date there.")
     found += [
         f"CHANGELOG.md's entry {version} has no line '{name}': say what an update brings, or 'none'."
         for name in NAMED

@@ -4,9 +4,19 @@ import release
 import releases
 import shapes
 
-ENTRY = (
-    "# Changelog\n\n## 1.2.0\n\nNew.\n\nQuestions added: none.\n\nChanged hands: none.\n\n## 1.1.0\n\nOld.\n"
-)
+ENTRY = """# Changelog
+
+## 1.2.0 (2026-12-01)
+
+New.
+
+- **Questions**: none.
+- Files change hands: none.
+
+## 1.1.0
+
+Old.
+"""
 TREE = {"copier.yml": b"x"}
 
 
@@ -24,7 +34,10 @@ def test_each_reason_not_to_release():
     assert "is used" in problems(tags=["v1.2.0"])[0]
     assert "older than v2.0.0" in problems(tags=["v2.0.0"])[0]
     assert "no entry '## 1.3.0'" in problems("1.3.0")[0]
-    assert "no line 'Changed hands:'" in problems(changelog=ENTRY.replace("Changed hands", "Files"))[0]
+    assert (
+        "no line 'Files change hands:'" in problems(changelog=ENTRY.replace("Files change", "Few change"))[0]
+    )
+    assert "calls 1.2.0 unreleased" in problems(changelog=ENTRY.replace("2026-12-01", "unreleased"))[0]
     assert "is missing" in problems(fixture=None)[0]
     assert "is not this template" in problems(fixture={"copier.yml": b"y"})[0]
 
