@@ -12,7 +12,7 @@ export PATH := $(dir $(UV)):$(PATH)
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint pins snapshot release-check release-notes
+.PHONY: demo test test-all lint pins snapshot release-check release-notes
 
 demo: $(TOOLS)/installed
 	@if [ -e "$(DEST)" ] && [ -n "$$(ls -A "$(DEST)")" ]; then \
@@ -46,6 +46,9 @@ release-check: $(TOOLS)/installed
 
 release-notes: $(TOOLS)/installed
 	@$(TOOLS)/bin/python tests/release.py notes
+
+test-all: $(TOOLS)/installed
+	$(TOOLS)/bin/python -m pytest -n 2 --dist worksteal -m "slow or not slow" $(ARGS)
 
 pins: $(TOOLS)/installed
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev --upgrade --output-file requirements.txt

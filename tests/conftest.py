@@ -8,6 +8,30 @@ import pytest
 import releases
 import shapes
 
+# Minutes each: `make test-all` runs them, `make test` and .ci/run leave them out.
+SLOW = {
+    "test_ci",
+    "test_fleet",
+    "test_live_page",
+    "test_real_services",
+    "test_scenarios",
+    "test_services",
+    "test_toggles",
+    "test_updates",
+    "test_conformance",
+    "test_migrations",
+    "test_update_workflow",
+    "test_release",
+    "test_seeding",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker("slow")
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory) -> Path:
