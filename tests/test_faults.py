@@ -118,7 +118,7 @@ def test_the_polluter_is_judged(guarded, module, name, verdict, words, notes):
     else:
         assert len(polluter) == 1
         assert all(word in polluter[0] for word in words)
-        assert ("isolation: this test leaks" in polluter[0]) == (verdict == "reported")
+        assert ("Leak: leaks" in polluter[0]) == (verdict == "reported")
 
 
 @pytest.mark.parametrize(("module", "name", "verdict", "words", "notes"), TABLE)

@@ -16,6 +16,7 @@ NESTED = {"eu": {"de": 19}}
 PLUGINS = ["tax"]
 FLAGS = {"new"}
 tenant = ContextVar("tenant", default="none")
+request_id = ContextVar("request_id")
 order_paid = Signal()
 _client = None
 

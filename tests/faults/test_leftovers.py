@@ -30,6 +30,10 @@ stop = threading.Event()
 _objects = []
 
 
+def count_query(execute, sql, params, many, context):
+    return execute(sql, params, many, context)
+
+
 def users():
     return get_user_model().objects
 
@@ -284,6 +288,20 @@ class TestNetworkAsync:
         await server.wait_closed()
 
 
+@blocked("isolation: the network is blocked")
+class TestDatagram:
+    def test_polluter(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as metrics:
+            metrics.sendto(b"orders:1|c", ("192.0.2.1", 8125))
+
+    def test_victim(self):
+        """A datagram leaves nothing here."""
+
+    def test_innocent(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as metrics:
+            metrics.sendto(b"orders:1|c", ("127.0.0.1", 8125))
+
+
 @reported("database:default.force_debug_cursor")
 @pytest.mark.django_db
 class TestDebugCursor:
@@ -296,6 +314,19 @@ class TestDebugCursor:
     def test_innocent(self, django_assert_num_queries):
         with django_assert_num_queries(1):
             users().count()
+
+
+@reported("database:default.execute_wrappers")
+class TestExecuteWrapper:
+    def test_polluter(self):
+        connection.execute_wrappers.append(count_query)
+
+    def test_victim(self):
+        assert connection.execute_wrappers == []
+
+    def test_innocent(self):
+        with connection.execute_wrapper(count_query):
+            assert connection.execute_wrappers == [count_query]
 
 
 @reset()

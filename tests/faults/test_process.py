@@ -1,5 +1,7 @@
+import builtins
 import decimal
 import gc
+import importlib
 import json
 import locale
 import logging
@@ -15,7 +17,10 @@ import warnings
 
 import pytest
 
+from . import shop
 from .verdicts import reported, reset
+
+NEW_ID = shop.new_id
 
 
 @reported("environ:PAYMENTS")
@@ -280,6 +285,30 @@ class TestReplacedModule:
         monkeypatch.setitem(sys.modules, "json", types.ModuleType("json"))
 
 
+@reported("attributes:tests.faults.shop.new_id")
+class TestReloadedModule:
+    def test_polluter(self):
+        importlib.reload(shop)
+
+    def test_victim(self):
+        assert shop.new_id is NEW_ID
+
+    def test_innocent(self):
+        importlib.import_module(shop.__name__)
+
+
+@reported("attributes:builtins.ascii")
+class TestBuiltinReplaced:
+    def test_polluter(self):
+        builtins.ascii = str
+
+    def test_victim(self):
+        assert ascii("é") == r"'\xe9'"
+
+    def test_innocent(self, monkeypatch):
+        monkeypatch.setattr(builtins, "ascii", str)
+
+
 @reset()
 class TestRandomSeed:
     def test_polluter(self):
@@ -360,11 +389,13 @@ class TestLoggerFilter:
 
 @reported("loggers:root")
 class TestRootHandler:
+    handler = logging.NullHandler()
+
     def test_polluter(self):
-        logging.getLogger().addHandler(logging.NullHandler())
+        logging.getLogger().addHandler(self.handler)
 
     def test_victim(self):
-        assert not [one for one in logging.getLogger().handlers if type(one) is logging.NullHandler]
+        assert self.handler not in logging.getLogger().handlers
 
     def test_innocent(self, caplog):
         logging.getLogger().warning("only captured")

@@ -111,7 +111,7 @@ class TestOverrideNotUndone:
         assert settings.LANGUAGE_CODE == "fr"
 
 
-@reported("patches:new_id")
+@reported("patches:tests.faults.shop.new_id")
 class TestPatchNotStopped:
     def test_polluter(self):
         mock.patch.object(shop, "new_id", return_value="1").start()
@@ -417,6 +417,64 @@ class TestContextVariable:
     def test_innocent(self):
         token = shop.tenant.set("acme")
         shop.tenant.reset(token)
+
+
+@reset()
+class TestContextVariableOfFixture:
+    @pytest.fixture
+    def acme(self):
+        shop.tenant.set("acme")
+
+    def test_polluter(self, acme):
+        assert shop.tenant.get() == "acme"
+
+    def test_victim(self):
+        assert shop.tenant.get() == "none"
+
+    def test_innocent(self):
+        token = shop.tenant.set("acme")
+        shop.tenant.reset(token)
+
+
+@reported("context:tests.faults.shop.request_id")
+class TestContextVariableWithoutDefaultOfFixture:
+    harmless = "it has no default, so the victim cannot be spared, nor judged"
+
+    @pytest.fixture
+    def first(self):
+        shop.request_id.set(1)
+
+    @pytest.fixture
+    def tidy(self):
+        token = shop.request_id.set(1)
+        yield
+        shop.request_id.reset(token)
+
+    def test_polluter(self, first):
+        assert shop.request_id.get() == 1
+
+    def test_victim(self):
+        """Spoilt: nothing can unset a variable without its token, so it is named only."""
+
+    def test_innocent(self, tidy):
+        assert shop.request_id.get() == 1
+
+
+@reset()
+class TestLanguageOfFixture:
+    @pytest.fixture
+    def german(self):
+        translation.activate("de")
+
+    def test_polluter(self, german):
+        assert translation.get_language() == "de"
+
+    def test_victim(self):
+        assert translation.get_language() == "en-us"
+
+    def test_innocent(self):
+        with translation.override("de"):
+            assert translation.get_language() == "de"
 
 
 @reported("receivers:")

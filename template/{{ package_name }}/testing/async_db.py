@@ -47,7 +47,7 @@ def pytest_sessionstart() -> None:
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
     """Inside pytest-django's transaction, whoever asks for it: a mark, ``db``, another fixture."""
     result = yield
-    # Private, seen in pytest-django 4.5 to 4.14: the fixture that opens and rolls back.
+    # Private, seen in pytest-django 4.14: the fixture that opens and rolls back.
     if fixturedef.argname == _django_db_helper.__name__:
         stack = ExitStack()
         stack.enter_context(connections_of_the_test())
@@ -74,7 +74,7 @@ def connections_of_the_test() -> AbstractContextManager[None]:
 @contextmanager
 def one_connection_per_database() -> Generator[None]:
     """Give this thread's connections to the thread-sensitive worker, and refuse other threads."""
-    # Private, seen in Django 3.2 to 6.1: where ``connections`` keeps those of each thread.
+    # Private, seen in Django 5.2 and 6.1: where ``connections`` keeps those of each thread.
     if isinstance(connections._connections, _TestConnections):  # A seed's, for its whole module.
         with _worker_finished():
             yield
@@ -170,7 +170,7 @@ def connections_of_threads_closed() -> Generator[None]:
 
 @cache
 def _worker() -> int:
-    """The thread in which asgiref (seen in 3.8 to 3.13) runs thread-sensitive work of a loop."""
+    """The thread in which asgiref (seen in 3.13) runs thread-sensitive work of a loop."""
     return SyncToAsync.single_thread_executor.submit(threading.get_ident).result()
 
 

@@ -3,6 +3,7 @@
     uv run python -m <package>.testing.pollution                       run the suite, take its first victim
     uv run python -m <package>.testing.pollution tests/test_a.py::test_b    in the order of the last run
     uv run python -m <package>.testing.pollution tests/test_a.py::test_b --seed 1234    in the order of that run
+    uv run python -m <package>.testing.pollution --reversed --seed 1234             in the order of CI's reversed run
     uv run python -m <package>.testing.pollution --suspects            list what is worth a look, run nothing
 
 pytest prints the seed at the top of a run ("Using --randomly-seed=1234"). The tests that ran before the victim are
@@ -26,6 +27,7 @@ RESULTS = "POLLUTION_RESULTS"
 FOUND = re.compile(r"^-> the polluting test is: (.+)$", re.MULTILINE)
 # Whatever pyproject.toml adds: one process, every test, and the cache with the last seed left as it is.
 PLAIN = ["-n0", "--maxfail=0", "-p", "no:cacheprovider"]
+REVERSED = ["--randomly-dont-reorganize", "--reverse"]
 ISOLATED_THREADS = {
     "sync_to_async",
     "database_sync_to_async",
@@ -59,6 +61,9 @@ def main() -> int:
         "--seed", default=None, help="of the failing run; by default the last run's, or a new one"
     )
     parser.add_argument(
+        "--reversed", action="store_true", help="last test first, as CI runs them at night"
+    )
+    parser.add_argument(
         "--suspects", action="store_true", help="list tests worth a look, without running any"
     )
     parser.add_argument("--tests", default="tests", help="folder of the tests (default: tests)")
@@ -66,21 +71,28 @@ def main() -> int:
     if options.suspects:
         return print_suspects(Path(options.tests))
     with tempfile.TemporaryDirectory() as folder:
-        return find(options.victim, options.seed, options.tests, Path(folder))
+        return find(
+            options.victim, options.seed, options.tests, Path(folder), backwards=options.reversed
+        )
 
 
-def find(victim: str | None, seed: str | None, tests: str, folder: Path) -> int:
+def find(
+    victim: str | None, seed: str | None, tests: str, folder: Path, backwards: bool = False
+) -> int:
     # A seed of our own, so that the order of the run can be asked for again.
     seed = seed or ("last" if victim else str(int.from_bytes(os.urandom(4))))
-    victims = [victim] if victim else failures(tests, seed, folder)
-    order = collected(tests, seed)
+    ordering = ["-p", "randomly", f"--randomly-seed={seed}", *(REVERSED if backwards else [])]
+    if not victim:
+        print(f"Running {tests} with {shlex.join(ordering[2:])} ...", flush=True)
+    victims = [victim] if victim else failures(tests, ordering, folder)
+    order = collected(tests, ordering, cache=seed == "last")
     if victim and victim not in order:
         print(
             f"{victim} is not among the {len(order)} tests of {tests}: give its id as pytest -v prints it."
         )
         return 2
     for candidate in victims:
-        if failures(candidate, seed, folder, alone=True):
+        if failures(candidate, ["-p", "no:randomly"], folder):
             print(f"{candidate} fails alone, too: no other test is needed for that.")
             continue
         earlier = order[: order.index(candidate)]
@@ -102,23 +114,18 @@ def find(victim: str | None, seed: str | None, tests: str, folder: Path) -> int:
     return 1
 
 
-def failures(target: str, seed: str, folder: Path, alone: bool = False) -> list[str]:
+def failures(target: str, ordering: list[str], folder: Path) -> list[str]:
     """Run tests; return the ids of those that failed, but for those that the isolation guard names itself."""
     results = folder / "results"
     results.write_text("")
-    order = ["-p", "no:randomly"] if alone else ["-p", "randomly", f"--randomly-seed={seed}"]
-    if not alone:
-        print(f"Running {target} with seed {seed} ...", flush=True)
-    run([target, *order, *PLAIN, "-p", __spec__.name], {RESULTS: str(results)})
+    run([target, *ordering, *PLAIN, "-p", __spec__.name], {RESULTS: str(results)})
     return [*dict.fromkeys(results.read_text().splitlines())]
 
 
-def collected(tests: str, seed: str) -> list[str]:
-    """The ids of all tests, in the order of a seed."""
-    cache = ["-p", "no:cacheprovider"] if seed != "last" else []
-    output = run(
-        [tests, "--collect-only", "-q", "-n0", "-p", "randomly", f"--randomly-seed={seed}", *cache]
-    ).stdout
+def collected(tests: str, ordering: list[str], cache: bool) -> list[str]:
+    """The ids of all tests, in that order; the seed of the last run is in pytest's cache."""
+    plain = [] if cache else ["-p", "no:cacheprovider"]
+    output = run([tests, "--collect-only", "-q", "-n0", *ordering, *plain]).stdout
     return [
         line for line in output.splitlines() if "::" in line and not line.startswith((" ", "ERROR"))
     ]

@@ -7,6 +7,7 @@ of a fixture of a broader scope, which may hold it for longer).
 
 import _signal
 import asyncio
+import builtins
 import contextlib
 import decimal
 import gc
@@ -24,7 +25,9 @@ import warnings
 import weakref
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar, copy_context
 from functools import cache, partial
+from itertools import chain
 from operator import attrgetter, setitem
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
@@ -37,6 +40,8 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import connections
 from django.dispatch import Signal
+from django.urls import get_script_prefix, get_urlconf, set_script_prefix, set_urlconf
+from django.utils import timezone, translation
 
 ABSENT = object()
 
@@ -69,6 +74,13 @@ class Probe:
     def undo(self, part: str) -> None:
         self.put(part, self.then.get(part, ABSENT))
 
+    def remedy_for(self, part: str) -> str:
+        return self.remedy
+
+    def is_silent(self, part: str) -> bool:
+        """Whether it is put back without a word: the name of a module's private state."""
+        return part.rpartition(".")[2].startswith("_")
+
     def accept(self, part: str) -> None:
         self.then = {key: value for key, value in self.then.items() if key != part}
         self.then |= {key: value for key, value in self.now().items() if key == part}
@@ -77,7 +89,9 @@ class Probe:
 class Touched:
     """What the interpreter announces (audit events, PEP 578) that the running test is about to do.
 
-    A hook cannot be removed, and is called for each event of the process: so it is one look-up.
+    A hook cannot be removed, and is called for each event of the process: so it is one look-up, in
+    a plain function (the interpreter asks each hook for ``__cantrace__``, and methods are slow to
+    say no).
     """
 
     def __init__(self) -> None:
@@ -101,14 +115,22 @@ class Touched:
             "socket.__new__": self.socket_made,
             "socket.getaddrinfo": self.name_resolved,
             "socket.gethostbyname": self.name_resolved,
+            "socket.sendto": self.sent,
+            "socket.sendmsg": self.sent,
             "subprocess.Popen": lambda command, args, *rest: self.started(args),
             "os.posix_spawn": lambda path, args, env: self.started(args),
             "os.fork": lambda *rest: self.started(["a fork of this process"]),
         }
 
-    def audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if event in self.handlers and self.on:
-            self.handlers[event](*args)
+    def watch(self) -> None:
+        handlers = self.handlers
+
+        def audit(event: str, args: tuple[Any, ...]) -> None:
+            __tracebackhide__ = True
+            if event in handlers and self.on:
+                handlers[event](*args)
+
+        sys.addaudithook(audit)
 
     def reset(self) -> None:
         self.files, self.sockets, self.commands = {}, [], []
@@ -141,10 +163,18 @@ class Touched:
                 self.sockets.append(weakref.ref(made))
 
     def name_resolved(self, host: Any, *rest: Any) -> None:
+        __tracebackhide__ = True
         name = host.decode() if isinstance(host, bytes) else host
         local = name is None or name in ("", "localhost") or name[0].isdigit() or ":" in name
         if not (local or self.hosts_allowed):
             raise RuntimeError(f"A test tried to resolve the host name {name!r}.")
+
+    def sent(self, made: Any, address: Any) -> None:
+        """Datagrams: pytest-socket watches connections only."""
+        __tracebackhide__ = True
+        outside = isinstance(address, tuple) and not address[0].startswith(("127.", "::1"))
+        if outside and not self.hosts_allowed:
+            raise RuntimeError(f"A test tried to send to {address[0]}:{address[1]}.")
 
     def started(self, command: Any) -> None:
         if not self.commands:
@@ -193,10 +223,18 @@ class Patches(Probe):
     active = mock._patch._active_patches
 
     def now(self) -> dict[str, Any]:
-        return {f"{getattr(patch, 'attribute', 'a dict')}": patch for patch in self.active}
+        return {_target(patch): patch for patch in self.active}
 
     def put(self, part: str, value: Any) -> None:
         self.now()[part].stop()
+
+
+def _target(patch: Any) -> str:
+    if not hasattr(patch, "attribute"):
+        return "a dict"
+    owner = getattr(patch.target, "__qualname__", getattr(patch.target, "__name__", "object"))
+    module = getattr(patch.target, "__module__", None)
+    return ".".join(filter(None, (module, owner, patch.attribute)))
 
 
 class Environ(Probe):
@@ -231,12 +269,12 @@ class Files(Probe):
             if _is_database(path):
                 continue
             if content is None and os.path.lexists(path):
-                yield path
+                yield path.removeprefix(touched.root)
             elif content is not None and not _holds(path, content):
-                yield f"{path} (changed)"
+                yield f"{path.removeprefix(touched.root)} (changed)"
 
     def undo(self, part: str) -> None:
-        path = part.removesuffix(" (changed)")
+        path = os.path.join(touched.root, part.removesuffix(" (changed)"))
         content = touched.files[path]
         if content is not None:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -250,7 +288,7 @@ class Files(Probe):
         touched.reset()
 
     def accept(self, part: str) -> None:
-        touched.files.pop(part.removesuffix(" (changed)"))
+        touched.files.pop(os.path.join(touched.root, part.removesuffix(" (changed)")))
 
 
 def _is_database(path: str) -> bool:
@@ -382,14 +420,14 @@ def _umask() -> int:
 
 
 def _decimal() -> tuple[Any, ...]:
-    context = decimal.getcontext()
-    return context.prec, context.rounding, context.Emin, context.Emax, dict(context.traps)
+    """What decimal.Context() takes, without the flags, which every division may raise."""
+    *then, _flags, traps = decimal.getcontext().__reduce__()[1]
+    return *then, traps
 
 
 def _set_decimal(then: tuple[Any, ...]) -> None:
-    context = decimal.getcontext()
-    context.prec, context.rounding, context.Emin, context.Emax = then[:4]
-    context.traps.update(then[4])
+    *before, traps = then
+    decimal.setcontext(decimal.Context(*before, None, traps))
 
 
 def _handlers() -> tuple[Any, ...]:
@@ -509,20 +547,78 @@ def _differ(log: logging.Logger, now: tuple[Any, ...], then: tuple[Any, ...]) ->
     return (*now[:3], own(now[3]), now[4]) != (*then[:3], own(then[3]), then[4])
 
 
-class Cursors(Probe):
-    name, remedy = "database", "use CaptureQueriesContext or django_assert_num_queries"
+class Connections(Probe):
+    name, remedy = "database", "use django_assert_num_queries, or connection.execute_wrapper()"
 
     def now(self) -> dict[str, Any]:
-        found = connections.all(initialized_only=True)
-        return {f"{one.alias}.force_debug_cursor": one.force_debug_cursor for one in found}
+        now: dict[str, Any] = {}
+        for one in connections.all(initialized_only=True):
+            if one.force_debug_cursor:
+                now[f"{one.alias}.force_debug_cursor"] = True
+            if one.execute_wrappers:
+                now[f"{one.alias}.execute_wrappers"] = [*one.execute_wrappers]
+        return now
+
+    def put(self, part: str, value: Any) -> None:
+        alias, _, name = part.rpartition(".")
+        if name == "execute_wrappers":
+            connections[alias].execute_wrappers[:] = [] if value is ABSENT else value
+        else:
+            connections[alias].force_debug_cursor = value is True
+            connections[alias].queries_log.clear()
+
+
+class ContextVariables(Probe):
+    """What a fixture set: the test itself runs in a copy of the context.
+
+    Production code may do so, and it is reset silently. But a variable that had no value, and has no
+    default, cannot be unset from outside, so that is reported.
+    """
+
+    name, remedy = "context", "reset() it with its token after the fixture's yield"
+    # asgiref keeps these in context variables of its own.
+    django: ClassVar[dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]]] = {
+        "language": (
+            translation.get_language,
+            lambda code: translation.activate(code) if code else translation.deactivate_all(),
+        ),
+        "time zone": (timezone.get_current_timezone, timezone.activate),
+        "URLconf": (get_urlconf, set_urlconf),
+        "script prefix": (get_script_prefix, set_script_prefix),
+    }
+
+    def now(self) -> dict[str, Any]:
+        return {name: get() for name, (get, put) in self.django.items()} | {
+            name: _value(variable) for name, variable in project.variables.items()
+        }
+
+    def note(self) -> None:
+        super().note()
+        self.context = copy_context()
 
     def changes(self) -> Iterable[str]:
-        return [part for part in super().changes() if self.now().get(part)]
+        if copy_context() == self.context:  # One comparison of two pointers, usually.
+            return []
+        changes = [*super().changes()]
+        if not changes:  # Others' variables.
+            self.context = copy_context()
+        return changes
 
-    def undo(self, part: str) -> None:
-        connection = connections[part.rpartition(".")[0]]
-        connection.force_debug_cursor = False
-        connection.queries_log.clear()
+    def put(self, part: str, value: Any) -> None:
+        if part in self.django:
+            self.django[part][1](value)
+        elif value is not ABSENT:
+            project.variables[part].set(value)
+
+    def is_silent(self, part: str) -> bool:
+        return self.then.get(part, ABSENT) is not ABSENT
+
+
+def _value(variable: ContextVar[Any]) -> Any:
+    try:
+        return variable.get()
+    except LookupError:
+        return ABSENT
 
 
 def _has_spec(name: str) -> bool:
@@ -560,21 +656,28 @@ class Modules(Probe):
 
 class Receivers(Probe):
     name, remedy = "receivers", "disconnect it, or connect it in a fixture that does"
+    lists = staticmethod(attrgetter("receivers"))
 
-    def now(self) -> dict[str, Any]:
+    def note(self) -> None:
         project.scan()
-        return {name: [*found.receivers] for name, found in project.signals.items()}
+        self.found = [*project.signals.values()]
+        self.then = {name: [*found.receivers] for name, found in project.signals.items()}
+        self.saved = [*self.then.values()]
 
     def changes(self) -> Iterable[str]:
         if project.scan():  # Importing modules may connect receivers: that stays.
             self.note()
+        if [*map(self.lists, self.found)] == self.saved:
             return
-        for part in super().changes():
-            now, then = project.signals[part].receivers, self.then.get(part, [])
+        for part, found in project.signals.items():
+            now, then = found.receivers, self.then.get(part, [])
             if any(self.is_leak(entry) for entry in now if entry not in then) or any(
                 self.is_leak(entry) for entry in then if entry not in now
             ):
                 yield part
+
+    def accept(self, part: str) -> None:
+        self.then[part][:] = project.signals[part].receivers
 
     def put(self, part: str, value: Any) -> None:
         found = project.signals[part]
@@ -591,7 +694,11 @@ class Receivers(Probe):
 
 
 class Attributes(Probe):
-    name, remedy = "attributes", "use the settings, monkeypatch or mocker fixture"
+    name, remedy = "attributes", "use the monkeypatch fixture, or make it anew in a fixture"
+
+    def remedy_for(self, part: str) -> str:
+        settings = part.startswith("settings")
+        return "use the settings fixture, or override_settings()" if settings else self.remedy
 
     def note(self) -> None:
         project.note()
@@ -607,8 +714,8 @@ class Attributes(Probe):
 
 
 CONTAINERS = (dict, list, set, defaultdict, OrderedDict, Counter)
-# Set by Django on test classes, and by its compilers on models, for each test or when first used.
-SET_BY_DJANGO = {"atomics", "client", "async_client", "cls_atomics"}
+# Set on test classes by Django, and on factories by factory_boy, for each test or each use.
+SET_BY_LIBRARIES = {"atomics", "client", "async_client", "cls_atomics", "_original_params"}
 # Replaced by pytest and its plugins during every test.
 SET_BY_PYTEST = {"builtins", "socket", "sys", "warnings", "logging"}
 MEMOIZED = type(cache(int))
@@ -641,13 +748,24 @@ class Namespace:
     def __init__(self, name: str, owner: Any, foreign: bool = False) -> None:
         self.name, self.owner, self.foreign = name, owner, foreign
         self.vars = vars(owner)  # A live view.
+        self.values: dict[str, Any] = {}
+        self.containers: list[Any] = []
+        self.saved: list[Any] = []
         self.save()
 
     def save(self) -> None:
-        self.values = dict(self.vars)
+        """In place, since Project.changed() holds them."""
+        self.values.clear()
+        self.values.update(self.vars)
         self.live = [] if self.foreign else [*filter(_is_container, self.values.items())]
-        self.containers = [value for key, value in self.live]
-        self.saved = [*map(_copied, self.containers)]
+        self.containers[:] = [value for key, value in self.live]
+        self.saved[:] = map(_copied, self.containers)
+
+    def changed(self) -> bool:
+        try:
+            return self.vars != self.values or self.containers != self.saved
+        except Exception:  # Values that cannot be compared: look at each by itself.
+            return True
 
     def changes(self) -> Iterator[str]:
         now = dict(self.vars)
@@ -658,7 +776,7 @@ class Namespace:
         }
         for key in {**self.values, **now}:
             then = self.values.get(key, ABSENT)
-            if key.startswith("__") or key in SET_BY_DJANGO:
+            if key.startswith("__") or key in SET_BY_LIBRARIES:
                 continue
             if sys.modules.get(f"{self.name}.{key}") is now.get(key, ABSENT):
                 continue  # A submodule that was imported.
@@ -705,13 +823,16 @@ class Project:
 
     def __init__(self) -> None:
         self.root = "/"
+        self.is_plugin: Callable[[Any], Any] = bool
         self.seen: set[str] = set()
         self.names: set[int] = set()
         self.namespaces: dict[str, Namespace] = {}
         self.memoized: dict[int, Any] = {}
+        self.variables: dict[str, ContextVar[Any]] = {}
         self.signals: dict[str, Signal] = {}
         self.modules: dict[str, Any] = {}
         self.fresh = False
+        self.watch("builtins", builtins, foreign=True)
 
     def scan(self) -> bool:
         """Take in modules imported since, and tell whether any is the project's own."""
@@ -725,6 +846,8 @@ class Project:
                     self.signals[f"{name}.{key}"] = value
         own = [module for module in new.values() if self.owns(module)]
         for module in own:
+            if self.is_plugin(module):
+                continue
             self.watch(module.__name__, module)
             for key, value in [*vars(module).items()]:
                 if not key.startswith("__"):
@@ -745,6 +868,8 @@ class Project:
         kind = type(value)  # Not isinstance(), which would evaluate lazy objects.
         if kind is MEMOIZED:
             self.memoized[id(value)] = value
+        elif kind is ContextVar:
+            self.variables[name] = value
         elif kind is ModuleType:
             self.watch_foreign(value)
         elif issubclass(kind, type):
@@ -786,23 +911,27 @@ class Project:
         if "settings" not in self.namespaces or self.namespaces["settings"].owner is not wrapped:
             self.namespaces["settings"] = Settings("settings", wrapped)
             self.fresh = True
-        if not self.fresh and not self.changed():
+        if not self.fresh:
+            for namespace in self.changed():
+                namespace.save()
+            self.values = [*chain.from_iterable(self.views)]
             return
-        for namespace in self.namespaces.values():
-            namespace.save()
-        # Flat lists, so that the usual case, nothing changed, is two comparisons in C.
         every = self.namespaces.values()
-        self.vars = [namespace.vars for namespace in every]
-        self.values = [namespace.values for namespace in every]
+        for namespace in every:
+            namespace.save()
+        self.views = [namespace.vars.values() for namespace in every]
         self.containers = [namespace.containers for namespace in every]
         self.saved = [namespace.saved for namespace in every]
+        self.values = [*chain.from_iterable(self.views)]
         self.fresh = False
 
-    def changed(self) -> bool:
-        try:
-            return self.vars != self.values or self.containers != self.saved
-        except Exception:  # Values that cannot be compared: look at each by itself.
-            return True
+    def changed(self) -> list[Namespace]:
+        """In the usual case, nothing changed, two comparisons in C."""
+        with contextlib.suppress(Exception):  # Values that cannot be compared.
+            now = [*chain.from_iterable(self.views)]
+            if now == self.values and self.containers == self.saved:
+                return []
+        return [namespace for namespace in self.namespaces.values() if namespace.changed()]
 
     def changes(self) -> Iterator[str]:
         if settings._wrapped is not self.namespaces["settings"].owner:
@@ -810,10 +939,19 @@ class Project:
             return
         if self.scan():  # Importing modules may register with others: that stays.
             self.note()
-        if self.changed():
-            for name, namespace in self.namespaces.items():
-                for key in [*namespace.changes()]:
-                    yield f"{name}.{key}"
+        named: set[int] = set()
+        for namespace in sorted(self.changed(), key=lambda one: one.name != "settings"):
+            keys = [*namespace.changes()]
+            if not keys:  # What libraries keep there for each use.
+                namespace.save()
+                self.values = [*chain.from_iterable(self.views)]
+            for key in keys:
+                value = namespace.vars.get(key)
+                if value is namespace.values.get(key):  # One list, say, under several names.
+                    if id(value) in named:
+                        continue
+                    named.add(id(value))
+                yield f"{namespace.name}.{key}"
 
     def undo(self, part: str) -> None:
         if part.startswith("settings ("):
@@ -853,7 +991,8 @@ PROBES: list[Probe] = [
     Process(),
     WARNINGS,
     Loggers(),
-    Cursors(),
+    Connections(),
+    ContextVariables(),
     Modules(),  # Before those that take in new modules.
     Receivers(),
     Attributes(),
