@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["copier>=9.19.1,<10", "packaging>=24", "pyyaml>=6"]
+# dependencies = ["copier>=9.19.1,<10", "packaging>=24", "plumbum>=1.6", "pyyaml>=6"]
 # ///
 """The template's: tells what an update of this project will do, then does it. Yours stays yours.
 
@@ -9,9 +9,11 @@
     uv run update.py apply                       update; if something conflicts, change nothing
     uv run update.py apply --conflicts           update, and leave conflicts in the files to resolve
     uv run update.py report                      the check as Markdown, for a pull request
+    uv run update.py review BASE                 has an update since the commit BASE lost an edit?
 
-Exit codes: 0 nothing needs a person; 1 something does (check), or nothing was changed because of it
-(apply); 2 no update is possible, for the reason in the message. `--json` prints the check as JSON.
+Exit codes: 0 nothing needs a person; 1 something does (check), nothing was changed because of it
+(apply), an edit is lost (review); 2 no update is possible, for the reason in the message. `--json`
+prints the check as JSON.
 
 The verdicts of `check`:
     update    not edited here; becomes the template's new version
@@ -38,19 +40,19 @@ import sys
 import tempfile
 import tomllib
 import warnings
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import copier
+import plumbum
 import yaml
 from copier.errors import CopierError, UnsafeTemplateError
 from packaging.version import InvalidVersion, Version
 
 ANSWERS = ".copier-answers.yml"
 # The order of the table: what needs a person, what plain Copier would lose, the rest.
-VERDICTS = [
+VERDICTS = (
     "conflict",
     "LOST",
     "WIPED",
@@ -60,17 +62,19 @@ VERDICTS = [
     "update",
     "added",
     "removed",
-]
+)
 MARKER = re.compile(rb"^(?:<{7} before updating|>{7} after updating)\r?$", re.MULTILINE)
 # One item a line, in any order: two that were added side by side are both kept.
 LISTS = (".gitignore", ".dockerignore", ".env.example", "pyproject.toml")
+# Copier's ways of asking nothing.
+UNASKED: dict[str, Any] = {"defaults": True, "overwrite": True, "quiet": True}
 # Git of any configuration: no hooks, no upkeep in the background, no signing.
 GIT = {
     "core.hooksPath": os.devnull,
     "gc.auto": "0",
     "maintenance.auto": "false",
     "commit.gpgSign": "false",
-    "core.quotePath": "false",
+    "core.quotePath": "true",  # As Copier reads them; here they are read with -z.
     "advice.detachedHead": "false",
 }
 
@@ -86,6 +90,7 @@ class Change:
     path: str
     verdict: str
     note: str = ""
+    to: str = ""  # Where it moves, or was moved.
     result: bytes | None = field(default=None, repr=False)
 
 
@@ -103,6 +108,8 @@ class Plan:
     changes: list[Change] = field(default_factory=list)
     # Where the update goes beyond Copier: path -> content, None to delete.
     carried: dict[str, bytes | None] = field(default_factory=dict)
+    # The release asked for, rendered.
+    new: dict[str, bytes] = field(default_factory=dict)
 
     def of(self, *verdicts: str) -> list[Change]:
         return [change for change in self.changes if change.verdict in verdicts]
@@ -123,8 +130,21 @@ def git(*command: str, cwd: Path, stdin: bytes | None = None, ok: tuple[int, ...
     return done.stdout
 
 
-def lines(output: bytes, separator: str = "\n") -> list[str]:
-    return [line for line in output.decode().split(separator) if line]
+def line(*command: str, cwd: Path) -> str:
+    """The one line that a git command prints."""
+    return git(*command, cwd=cwd).decode().rstrip("\n")
+
+
+def paths(command: str, *options: str, cwd: Path, **others: Any) -> list[str]:
+    """The paths that a git command with -z prints."""
+    printed = git(command, "-z", *options, cwd=cwd, **others).decode()
+    return [path for path in printed.split("\0") if path]
+
+
+def touched(root: Path) -> set[str]:
+    """What differs from the last commit, seen from the repository's top."""
+    entries = paths("status", "--porcelain", "--no-renames", "-uall", cwd=root)
+    return {entry[3:] for entry in entries}
 
 
 def read(file: Path) -> bytes | None:
@@ -133,12 +153,8 @@ def read(file: Path) -> bytes | None:
 
 def tree(root: Path) -> dict[str, bytes]:
     """Every file of a rendered tree but the answers, by path."""
-    files = {str(file.relative_to(root).as_posix()): file for file in sorted(root.rglob("*"))}
-    return {
-        path: file.read_bytes()
-        for path, file in files.items()
-        if file.is_file() and path != ANSWERS
-    }
+    files = {file.relative_to(root).as_posix(): file for file in root.rglob("*") if file.is_file()}
+    return {path: files[path].read_bytes() for path in sorted(files) if path != ANSWERS}
 
 
 def recorded(root: Path) -> dict[str, Any]:
@@ -156,30 +172,30 @@ def recorded(root: Path) -> dict[str, Any]:
             f"{ANSWERS} was edited and has no _src_path or _commit any more: "
             f"restore it with `git log --oneline {ANSWERS}` and `git checkout COMMIT -- {ANSWERS}`."
         ) from None
-    if not re.fullmatch(r"v?\d+(?:\.\d+)*\S*", str(commit)) or re.search(
-        r"-\d+-g[0-9a-f]+$", str(commit)
-    ):
+    try:
+        Version(str(commit))
+    except InvalidVersion:
         raise Stop(
             f"{ANSWERS} records _commit {commit}, which is no release of {source}: "
             "set it to the release that comes nearest and commit that."
-        )
+        ) from None
     return answers
 
 
 def repository(root: Path) -> Path:
     """The top of the git repository, which has a commit and no unfinished update."""
     try:
-        top = Path(lines(git("rev-parse", "--show-toplevel", cwd=root))[0])
-        git("rev-parse", "--verify", "HEAD", cwd=root)
+        top = Path(line("rev-parse", "--show-toplevel", cwd=root))
+        line("rev-parse", "--verify", "HEAD", cwd=root)
     except (Stop, FileNotFoundError):
         raise Stop(
             f"{root} has no git history to update on: "
             'run `git init && git add -A && git commit -m "Start"` first.'
         ) from None
-    unfinished = [*lines(git("diff", "--name-only", "--diff-filter=U", cwd=root)), *leftovers(root)]
-    if unfinished:
+    unmerged = paths("diff", "--name-only", "--diff-filter=U", cwd=root)
+    if unfinished := sorted({*unmerged, *leftovers(root)}):
         raise Stop(
-            f"An earlier update is unfinished: resolve the conflicts in {', '.join(sorted(set(unfinished)))} "
+            f"An earlier update is unfinished: resolve the conflicts in {', '.join(unfinished)} "
             "and commit, or go back with `git reset --hard`."
         )
     return top
@@ -187,71 +203,47 @@ def repository(root: Path) -> Path:
 
 def leftovers(root: Path) -> list[str]:
     """Files with conflict markers of Copier's, and rejected patches."""
-    found = lines(
-        git("grep", "-lE", "^(<{7} before updating|>{7} after updating)", cwd=root, ok=(0, 1))
-    )
-    others = lines(git("ls-files", "--others", "-z", "--", "*.rej", cwd=root), "\0")
-    return [*found, *(path for path in others if (root / path[:-4]).is_file())]
+    marker = "^(<{7} before updating|>{7} after updating)"
+    found = paths("grep", "-lE", marker, cwd=root, ok=(0, 1))
+    rejected = paths("ls-files", "--cached", "--others", "--", "*.rej", cwd=root)
+    return [*found, *(path for path in rejected if (root / path[:-4]).is_file())]
 
 
 def clean(root: Path) -> None:
-    if dirty := lines(git("status", "--porcelain", cwd=root)):
+    if dirty := sorted(touched(root)):
         raise Stop(
-            f"The work tree has uncommitted changes ({dirty[0][3:]}{', …' * (len(dirty) > 1)}): "
+            f"The work tree has uncommitted changes ({dirty[0]}{', …' * (len(dirty) > 1)}): "
             "commit or stash them first, so that the update can be undone."
         )
 
 
-def render(
-    target: Path, source: str, ref: str | None, answers: bytes | None, data: dict[str, Any]
-) -> Any:
+def render(target: Path, source: str, ref: str | None, answers: bytes, data: dict[str, Any]) -> Any:
     """Render a release beside the project, as an update would: answers from the file, then defaults."""
     target.mkdir()
-    if answers is not None:
-        (target / ANSWERS).write_bytes(answers)
+    (target / ANSWERS).write_bytes(answers)
     # copier.errors and the returned worker's template, answers and match_skip, seen on 9.19.1.
-    return copier.run_copy(
-        source,
-        target,
-        data=data,
-        vcs_ref=ref,
-        defaults=True,
-        overwrite=True,
-        quiet=True,
-        skip_tasks=True,
-    )
+    return copier.run_copy(source, target, data=data, vcs_ref=ref, skip_tasks=True, **UNASKED)
 
 
 def release(
-    target: Path, source: str, ref: str | None, answers: bytes, data: dict[str, Any]
+    target: Path, source: str, ref: str | None, answers: bytes, data: dict[str, Any] | None = None
 ) -> Any:
+    """Render a release, with other answers when data is given; Stop with the reason when it cannot be."""
     try:
-        return render(target, source, ref, answers, data)
-    except (CopierError, ValueError) as error:
-        if ref and ref in str(error):
+        return render(target, source, ref, answers, data or {})
+    except Exception as error:  # Copier's, a validator's, or of git that cannot read it.
+        text = str(getattr(error, "stderr", "") or error).strip() or type(error).__name__
+        gone = "did not match|unknown revision|invalid reference|not our ref"
+        if ref and (re.search(gone, text, re.IGNORECASE) or repr(ref) in text):
             reason = f"release {ref} is not there"
-        elif data:
-            raise Stop(" ".join(str(error).split())) from error
+        elif data is not None and isinstance(error, CopierError | ValueError):  # Of an answer.
+            raise Stop(f"{' '.join(text.split()).rstrip('.')}: answer it with --data.") from error
         else:
-            reason = " ".join(str(error).split())
-    except Exception as error:  # plumbum's, when git cannot read the repository
-        text = str(getattr(error, "stderr", "") or error)
-        missing = ref and re.search(r"did not match|unknown revision|pathspec|not our ref", text)
-        reason = f"release {ref} is not there" if missing else text.strip().splitlines()[-1]
+            reason = text.splitlines()[-1].rstrip(".")
     raise Stop(
         f"The template at {source} cannot be used: {reason}. If it has moved, set _src_path in {ANSWERS} "
         "to where it is now and commit that; a release that is gone must be tagged there again."
     )
-
-
-def version(ref: str) -> Version:
-    """The version of a tag, or of the tag that `git describe` names."""
-    try:
-        return Version(re.sub(r"-\d+-g[0-9a-f]+$", "", ref))
-    except InvalidVersion:
-        raise Stop(
-            f"{ref} is no release of the template: name one that is tagged, like v1.2.0."
-        ) from None
 
 
 def merge(mine: bytes, base: bytes, new: bytes, path: str) -> tuple[bytes, bool]:
@@ -288,16 +280,13 @@ def join(text: bytes) -> bytes | None:
     def both(hunk: re.Match[bytes]) -> bytes:
         mine, base, new = hunk.groups()
         for ours, theirs in ((mine, new), (new, mine)):
+            there = theirs.splitlines(keepends=True)
             if ours.startswith(base):
-                added = ours.removeprefix(base)
-                return theirs + b"".join(
-                    line for line in added.splitlines(True) if line not in theirs
-                )
+                added = ours.removeprefix(base).splitlines(keepends=True)
+                return theirs + b"".join(line for line in added if line not in there)
             if ours.endswith(base):
-                added = ours.removesuffix(base)
-                return (
-                    b"".join(line for line in added.splitlines(True) if line not in theirs) + theirs
-                )
+                added = ours.removesuffix(base).splitlines(keepends=True)
+                return b"".join(line for line in added if line not in there) + theirs
         return hunk[0]
 
     joined = HUNK.sub(both, text)
@@ -312,146 +301,157 @@ def is_toml(text: bytes) -> bool:
     return True
 
 
-def alike(one: bytes, other: bytes) -> float:
-    return difflib.SequenceMatcher(
-        None, one.splitlines(), other.splitlines(), autojunk=False
-    ).ratio()
-
-
-def nearest(path: str, content: bytes, files: dict[str, bytes]) -> str | None:
-    """The path of the file most like the content, if more than half of it is the same."""
+def nearest(path: str, content: bytes, files: dict[str, bytes]) -> str:
+    """The path of the file most like the content, if more than half of it is the same; or ""."""
 
     def closeness(other: str) -> tuple[float, bool, bool]:
         one, two = Path(path), Path(other)
-        return alike(content, files[other]), one.parent == two.parent, one.name == two.name
+        texts = content.splitlines(), files[other].splitlines()
+        alike = difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
+        return alike, one.parent == two.parent, one.name == two.name
 
-    found = max(files, key=closeness, default=None)
-    return found if found and closeness(found)[0] > 0.5 else None
+    found = max(files, key=closeness, default="")
+    return found if found and closeness(found)[0] > 0.5 else ""
 
 
 def make_plan(root: Path, to: str | None, data: dict[str, Any]) -> Plan:
+    """Render the release that the project has and the one asked for, and compare all three."""
     answers = recorded(root)
     repository(root)
     source, current = answers["_src_path"], str(answers["_commit"])
     text = (root / ANSWERS).read_bytes()
-    with tempfile.TemporaryDirectory() as folder:
-        release(Path(folder) / "old", source, current, text, {})
-        target = current if to == ":current:" else to
-        new_worker = release(Path(folder) / "new", source, target, text, data)
-        old, new = tree(Path(folder) / "old"), tree(Path(folder) / "new")
-        old_answers = yaml.safe_load((Path(folder) / "old" / ANSWERS).read_text())
-        new_answers = yaml.safe_load((Path(folder) / "new" / ANSWERS).read_text())
-
-        check_questions(data, new_worker.template.questions_data)
-        plan = Plan(source, current, str(new_answers["_commit"]))
-        before, after = version(current), version(plan.target)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        release(folder / "old", source, current, text)
+        old_text = (folder / "old" / ANSWERS).read_bytes()
+        check_moved(current, text, old_text)
+        worker = release(folder / "new", source, current if to == ":current:" else to, text, data)
+        check_questions(data, worker.template.questions_data)
+        new_answers = yaml.safe_load((folder / "new" / ANSWERS).read_text())
+        old, new = tree(folder / "old"), tree(folder / "new")
+        plan = Plan(source, current, str(new_answers["_commit"]), new=new)
+        before, after = Version(current), version(plan.target)
         if after < before:
             raise Stop(
                 f"{plan.target} is older than {current}, which this project has: "
                 "an update only goes forward; to go back, revert the commit of the update."
             )
-        plan.answers = changed_answers(answers, old_answers, new_answers, data)
+        plan.answers = changed_answers(answers, new_answers, data)
         plan.migrations = [
-            f"{migration['version']}"
-            for migration in new_worker.template.config_data.get("migrations", [])
+            str(migration["version"])
+            for migration in worker.template.config_data.get("migrations", [])
             if before < Version(str(migration["version"])) <= after
         ]
         if Path(source).expanduser().is_dir():
             plan.notes.append(
                 f"_src_path {source} is a folder of one machine: set it to the template's URL in {ANSWERS}."
             )
-        hand_edited(root, plan, Path(folder) / "former", old, new_worker.match_skip)
-    compare(plan, root, old, new, new_worker.match_skip)
+        hand_edited(root, plan, folder / "former", old, worker.match_skip)
+    compare(plan, root, old, worker.match_skip)
     return plan
 
 
-def compare(
-    plan: Plan, root: Path, old: dict[str, bytes], new: dict[str, bytes], seam: Any
-) -> None:
-    """Fill in the plan, file by file."""
-    paths = sorted(old.keys() | new.keys())
-    ignored = set(
-        lines(
-            git(
-                "check-ignore",
-                "--stdin",
-                "-z",
-                "--no-index",
-                cwd=root,
-                stdin="\0".join(paths).encode(),
-                ok=(0, 1),
-            ),
-            "\0",
+def version(ref: str) -> Version:
+    try:
+        return Version(ref)
+    except InvalidVersion:
+        raise Stop(
+            f"{ref} is no release of the template: name one that is tagged, like v1.2.0."
+        ) from None
+
+
+def check_moved(current: str, here: bytes, there: bytes) -> None:
+    """Stop when the tag that the project was made from names another commit now."""
+    commits = [
+        re.search(rb"^# Commit ([0-9a-f]{40})", text, re.MULTILINE) for text in (here, there)
+    ]
+    then, now = (found[1].decode() if found else None for found in commits)
+    if then and now and then != now:
+        raise Stop(
+            f"The template's tag {current} was moved, from {then[:10]} to {now[:10]}, so an edit of yours cannot be "
+            f"told from a change of its: have it moved back, or, if both say the same, write {now} into {ANSWERS}."
         )
-    ) - set(lines(git("ls-files", "-z", cwd=root), "\0"))
-    here = {path: read(root / path) for path in paths}
-    arrived = {path: text for path, text in new.items() if path not in old and here[path] is None}
-    own: dict[str, bytes] | None = None
 
-    for path in paths:
-        mine, base, theirs = here[path], old.get(path), new.get(path)
+
+def compare(plan: Plan, root: Path, old: dict[str, bytes], seam: Any) -> None:
+    """Fill in the plan, file by file."""
+    new, every = plan.new, sorted(old.keys() | plan.new.keys())
+    tracked = set(paths("ls-files", cwd=root))
+    stdin = "\0".join(every).encode()
+    ignored = paths("check-ignore", "--stdin", "--no-index", cwd=root, stdin=stdin, ok=(0, 1))
+    here = {path: read(root / path) for path in every}
+    for path in every:
+        mine, base = here[path], old.get(path)
         if base is not None and not seam(Path(path)):
-            if mine == base:
-                plan.pristine += 1
-            else:
-                (plan.deleted if mine is None else plan.edited).append(path)
+            plan.pristine += mine == base
+            plan.deleted += [path] * (mine is None)
+            plan.edited += [path] * (mine not in (None, base))
+        untracked = path in ignored and path not in tracked
+        if change := judge(path, mine, base, new.get(path), seam(Path(path)), untracked):
+            plan.changes.append(change)
 
-        def add(
-            verdict: str, note: str = "", result: bytes | None = None, path: str = path
-        ) -> None:
-            plan.changes.append(Change(path, verdict, note, result))
-
-        if path in ignored and mine is not None and mine != base and mine != theirs:
-            add("WIPED", "edited here and ignored by git, which has no copy of it", mine)
-        elif mine != base and base == theirs and mine is not None and b"\0" in mine:
-            add("WIPED", "edited here and binary, which Copier cannot merge", mine)
-        elif mine == theirs:
+    added = {change.path: change for change in plan.of("added") if change.path not in old}
+    for change in plan.of("LOST"):
+        heir = nearest(change.path, old[change.path], {path: new[path] for path in added})
+        if not heir:
             continue
-        elif theirs is None and base is not None:
-            if mine is None:
-                continue
-            if mine == base:
-                add("removed")
-                continue
-            heir = nearest(path, base, arrived)
-            merged, conflicts = merge(mine, base, new[heir], heir) if heir else (b"", True)
-            if heir and not conflicts:
-                add("renamed", f"to {heir}; your edits move along")
-                plan.carried |= {path: None, heir: merged}
-                del arrived[heir]  # The heir of one file only.
-            else:
-                note = f"edited here, no longer in the template{f'; see {heir}' if heir else ''}"
-                add("LOST", note, mine)
-        elif seam(Path(path)):
-            if mine is None:
-                add("added", "yours from now on", theirs)
-        elif mine is None:
-            if base is None:
-                add("added", "", theirs)
-            elif base != theirs:
-                if own is None:
-                    known = {*lines(git("ls-files", "-z", cwd=root), "\0")} - old.keys()
-                    own = {name: text for name in known if (text := read(root / name))}
-                moved = nearest(path, base, own)
-                add("deleted", f"moved here to {moved}" if moved else "")
-        elif base == theirs:
+        merged, conflicts = merge(change.result or b"", old[change.path], new[heir], heir)
+        if conflicts:
+            change.note += f"; see {heir}"
             continue
-        elif mine == base:
-            add("update", "", theirs)
-        else:
-            merged, conflicts = merge(mine, base or b"", theirs, path)
-            notes = ["made on both sides"] * (base is None) + ["binary; apply keeps yours"] * (
-                b"\0" in mine
+        change.verdict, change.to, change.result = "renamed", heir, None
+        change.note = f"to {heir}; your edits move along"
+        plan.carried |= {change.path: None, heir: merged}
+        added.pop(heir).result = merged  # The heir of one file only.
+    own = {path: read(root / path) or b"" for path in tracked - old.keys() - {ANSWERS}}
+    for change in plan.of("deleted"):
+        change.to = nearest(change.path, old[change.path], own)
+        if change.to:
+            change.note = (
+                f"moved here to {change.to}; the template changed it, which does not arrive"
             )
-            add("conflict" if conflicts else "merge", "; ".join(notes), merged)
-            if not conflicts and Path(path).name in LISTS:
-                plan.carried[path] = merged
     for change in plan.changes:
-        if change.path in ignored and change.verdict in ("added", "update"):
+        joined = change.verdict == "merge" and Path(change.path).name in LISTS
+        if joined or (change.path in ignored and change.verdict in ("added", "update")):
             plan.carried[change.path] = change.result  # A clone has no ignored files.
-        elif change.verdict == "added" and change.path in plan.carried:
-            change.result = plan.carried[change.path]
     plan.changes.sort(key=lambda change: (VERDICTS.index(change.verdict), change.path))
+
+
+def judge(
+    path: str,
+    mine: bytes | None,
+    base: bytes | None,
+    theirs: bytes | None,
+    seam: bool,
+    ignored: bool,
+) -> Change | None:
+    """What the update means for a file as it is here, was made, and is in the release asked for."""
+    edited = mine is not None and mine != base
+    if ignored and edited and mine != theirs:
+        return Change(path, "WIPED", "edited here, ignored by git; apply keeps yours", result=mine)
+    if edited and base == theirs and b"\0" in (mine or b""):
+        return Change(path, "WIPED", "edited here, binary; apply keeps yours", result=mine)
+    if mine == theirs:
+        return None
+    if theirs is None:
+        if edited:
+            return Change(
+                path, "LOST", "edited here, no longer in the template; apply keeps it", result=mine
+            )
+        return Change(path, "removed")
+    if mine is None and (seam or base is None):
+        return Change(path, "added", "yours from now on" if seam else "", result=theirs)
+    if seam or base == theirs:
+        return None
+    if mine is None:
+        return Change(path, "deleted", "the template changed it, which does not arrive")
+    if mine == base:
+        return Change(path, "update", result=theirs)
+    merged, conflicts = merge(mine, base or b"", theirs, path)
+    notes = ["made on both sides"] * (base is None)
+    notes += ["binary; apply keeps yours"] * (b"\0" in mine)
+    notes += ["both changes are kept"] * (not conflicts)
+    return Change(path, "conflict" if conflicts else "merge", "; ".join(notes), result=merged)
 
 
 def check_questions(data: dict[str, Any], questions: dict[str, Any]) -> None:
@@ -465,30 +465,29 @@ def check_questions(data: dict[str, Any], questions: dict[str, Any]) -> None:
             raise Stop(f"{name} is worked out from other answers and cannot be given.")
 
 
-def changed_answers(
-    here: dict[str, Any], old: dict[str, Any], new: dict[str, Any], data: dict[str, Any]
-) -> list[str]:
+def changed_answers(here: dict[str, Any], new: dict[str, Any], data: dict[str, Any]) -> list[str]:
     """One line for each answer that the update adds, changes or forgets."""
     found = []
     for name in sorted(here.keys() | new.keys()):
         if name.startswith("_") or here.get(name) == new.get(name):
             continue
+        values = here.get(name), new.get(name)
+        was, becomes = (str(v).lower() if isinstance(v, bool) else v for v in values)
         if name not in here:
-            found.append(
-                f"{name}: {new[name]} ({'as told' if name in data else 'a new question, its default'})"
-            )
+            told = "as told" if name in data else "a new question, its default"
+            found.append(f"{name}: {becomes} ({told})")
         elif name not in new:
-            found.append(f"{name}: {here[name]} is forgotten, since it is not asked any more")
+            found.append(f"{name}: {was} is forgotten, since it is not asked any more")
         elif name in data:
-            found.append(f"{name}: {here[name]} becomes {new[name]} (as told)")
+            found.append(f"{name}: {was} becomes {becomes} (as told)")
         else:
-            found.append(f"{name}: {here[name]} is not accepted any more and becomes {new[name]}")
+            found.append(f"{name}: {was} is not accepted any more and becomes {becomes}")
     return found
 
 
 def hand_edited(root: Path, plan: Plan, folder: Path, now: dict[str, bytes], seam: Any) -> None:
     """Stop when answers were changed by hand: every file is still as the former answers made it."""
-    commits = lines(git("log", "--format=%H", "-2", "--", ANSWERS, cwd=root))
+    commits = git("log", "--format=%H", "-2", "--", ANSWERS, cwd=root).decode().split()
     if len(commits) < 2:
         return
     text = git("show", f"{commits[0]}^:./{ANSWERS}", cwd=root, ok=(0, 128))
@@ -509,23 +508,31 @@ def hand_edited(root: Path, plan: Plan, folder: Path, now: dict[str, bytes], sea
         for path in then.keys() | now.keys()
         if then.get(path) != now.get(path) and not seam(Path(path))
     }
-    changed_along = lines(
-        git("show", "--format=", "--name-only", "--relative", commits[0], cwd=root)
-    )
     here = {path: read(root / path) for path in told}
-    stayed = [path for path in told if here[path] == then.get(path)]
-    followed = [path for path in told if here[path] == now.get(path)]
-    if differing and stayed and not followed and not told & set(changed_along):
+    stayed = any(here[path] == then.get(path) for path in told)
+    followed = any(here[path] == now.get(path) for path in told)
+    along = paths("show", "--format=", "--name-only", "--relative", commits[0], cwd=root)
+    if differing and stayed and not followed and not told & set(along):
         options = [
-            f"--data {name}={answers[name]}"
+            f" --data {name}={answers[name]}"
             for name in differing
             if name in answers and name[0] != "_"
         ]
         raise Stop(
             f"{', '.join(differing)} in {ANSWERS} was edited by hand, and the files do not follow it: run "
             f"`git checkout {commits[0][:10]}^ -- {ANSWERS}`, commit that, and then "
-            f"`uv run update.py apply{''.join(f' {option}' for option in options)}`."
+            f"`uv run update.py apply{''.join(options)}`."
         )
+
+
+def clone(top: Path, target: Path, commit: str = "HEAD") -> Path:
+    """The project's repository again, at a commit, with nothing that is not in it."""
+    sha = line("rev-parse", "--verify", f"{commit}^{{commit}}", cwd=top)
+    git(
+        "clone", "--quiet", "--shared", "--no-tags", "--no-checkout", str(top), str(target), cwd=top
+    )
+    git("checkout", "--quiet", "--detach", sha, cwd=target)
+    return target
 
 
 def update(root: Path, plan: Plan, data: dict[str, Any], trust: bool) -> list[str]:
@@ -536,27 +543,17 @@ def update(root: Path, plan: Plan, data: dict[str, Any], trust: bool) -> list[st
     kept += [path for path in plan.deleted if (root / path).is_dir()]  # Copier fails on these.
     kept += [change.path for change in plan.of("conflict") if b"\0" in (change.result or b"")]
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "clone"
-        git("clone", "--quiet", "--shared", "--no-tags", str(top), str(clone), cwd=top)
-        git(
-            "checkout",
-            "--quiet",
-            "--detach",
-            lines(git("rev-parse", "HEAD", cwd=top))[0],
-            cwd=clone,
-        )
+        twin = clone(top, Path(folder) / "clone")
         try:
             copier.run_update(
-                clone / inside,
+                twin / inside,
                 data=data,
                 vcs_ref=plan.target,
                 exclude=["/" + re.sub(r"([\\*?\[\]!#])", r"\\\1", path) for path in kept],
-                defaults=True,
-                overwrite=True,
-                quiet=True,
                 conflict="inline",
                 context_lines=1_000_000,
                 unsafe=trust,
+                **UNASKED,
             )
         except UnsafeTemplateError:
             raise Stop(
@@ -567,9 +564,9 @@ def update(root: Path, plan: Plan, data: dict[str, Any], trust: bool) -> list[st
             reason = " ".join(str(error).split()) or type(error).__name__
             raise Stop(f"Copier failed, and nothing was changed: {reason}") from error
         for path, content in plan.carried.items():
-            put(clone / inside / path, content)
-        verify(clone / inside, plan)
-        return bring(clone, top, inside, plan)
+            put(twin / inside / path, content)
+        verify(twin / inside, root, plan)
+        return bring(twin, top, inside, plan)
 
 
 def put(file: Path, content: bytes | None) -> None:
@@ -580,43 +577,34 @@ def put(file: Path, content: bytes | None) -> None:
         file.write_bytes(content)
 
 
-def verify(clone: Path, plan: Plan) -> None:
-    """Stop unless the clone is what the check foretold."""
-    wrong = []
-    for change in plan.changes:
-        there = read(clone / change.path)
-        # With a migration, or of an ignored file, nothing is foretold to the letter.
-        if change.verdict == "WIPED" or plan.migrations:
-            continue
-        wrong += [change.path] * (there != change.result)
-    foretold = {change.path for change in plan.changes}
-    wrong += [path for path in leftovers(clone) if path not in foretold]
-    if not plan.migrations:
-        touched = lines(
-            git("status", "--porcelain", "-z", "--no-renames", "-uall", cwd=clone), "\0"
-        )
-        prefix = lines(git("rev-parse", "--show-prefix", cwd=clone))
-        names = {line[3:].removeprefix(prefix[0] if prefix else "") for line in touched}
-        wrong += sorted(names - foretold - plan.carried.keys() - {ANSWERS})
+def verify(twin: Path, root: Path, plan: Plan) -> None:
+    """Stop unless the clone is what the check foretold, and else as the project."""
+    wrong = {*leftovers(twin)} - {change.path for change in plan.changes}
+    if not plan.migrations:  # With one, nothing is foretold to the letter.
+        prefix = line("rev-parse", "--show-prefix", cwd=twin)
+        names = {path.removeprefix(prefix) for path in touched(twin)}
+        expected = {path: read(root / path) for path in names - {ANSWERS}}
+        expected |= plan.carried | {change.path: change.result for change in plan.changes}
+        wrong |= {path for path, text in expected.items() if read(twin / path) != text}
+        wrong -= {change.path for change in plan.of("WIPED")}
     if wrong:
         raise Stop(
-            f"Copier did not do what was foretold for {', '.join(sorted(set(wrong)))}: nothing was changed; "
+            f"Copier did not do what was foretold for {', '.join(sorted(wrong))}: nothing was changed; "
             f"please report it to {plan.source}."
         )
 
 
-def bring(clone: Path, top: Path, inside: Path, plan: Plan) -> list[str]:
+def bring(twin: Path, top: Path, inside: Path, plan: Plan) -> list[str]:
     """Write what differs in the clone into the project, and mark its conflicts in the index."""
-    unmerged = git("ls-files", "--unmerged", "-z", cwd=clone)
-    touched = lines(git("status", "--porcelain", "-z", "--no-renames", "-uall", cwd=clone), "\0")
-    paths = sorted({line[3:] for line in touched})
     # Ignored files are in the plan, but not in the clone's status.
-    planned = [change.path for change in plan.of("added", "update", "removed")]
-    paths += [path for name in planned if (path := (inside / name).as_posix()) not in paths]
-    for path in paths:
-        if (clone / path).is_file():
-            put(top / path, (clone / path).read_bytes())
-            shutil.copymode(clone / path, top / path)
+    planned = {
+        (inside / change.path).as_posix() for change in plan.of("added", "update", "removed")
+    }
+    written = sorted(touched(twin) | planned)
+    for path in written:
+        if (twin / path).is_file():
+            put(top / path, (twin / path).read_bytes())
+            shutil.copymode(twin / path, top / path)
         else:
             put(top / path, None)
             for parent in (top / path).parents:
@@ -625,49 +613,78 @@ def bring(clone: Path, top: Path, inside: Path, plan: Plan) -> list[str]:
                 parent.rmdir()
     conflicts = {(inside / change.path).as_posix() for change in plan.of("conflict")}
     entries = []
-    for entry in lines(unmerged, "\0"):
+    for entry in paths("ls-files", "--unmerged", cwd=twin):
         mode, sha, stage, path = re.split(r"[ \t]", entry, maxsplit=3)
         if path not in conflicts:  # Joined after all.
             continue
         if not entries or not entries[-1].endswith(f"\t{path}"):
             entries.append(f"0 {'0' * 40}\t{path}")
-        text = git("cat-file", "blob", sha, cwd=clone)
+        text = git("cat-file", "blob", sha, cwd=twin)
         git("hash-object", "-w", "--stdin", cwd=top, stdin=text)
         entries.append(f"{mode} {sha} {stage}\t{path}")
     index = "".join(f"{entry}\0" for entry in entries).encode()
     git("update-index", "-z", "--index-info", cwd=top, stdin=index)
-    return paths
+    return written
+
+
+def review(root: Path, base: str) -> list[str]:
+    """Edits that the update since the commit `base` lost, and that `apply` would have kept."""
+    top = repository(root)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            before = clone(top, Path(folder) / "clone", base) / root.relative_to(top)
+        except Stop:
+            raise Stop(f"{base} is no commit that is here: fetch it, or name another.") from None
+        then, now = recorded(before), recorded(root)
+        told = {name: now[name] for name in now if name[0] != "_" and now[name] != then.get(name)}
+        plan = make_plan(before, str(now["_commit"]), told)
+    edited = [change.to or change.path for change in plan.of("LOST", "WIPED", "renamed")]
+    return [
+        f"The update lost the edits of {path}: make it again by `uv run update.py apply`, which keeps them."
+        for path in edited
+        if read(root / path) == plan.new.get(path)
+    ]
+
+
+def rows(plan: Plan) -> list[tuple[str, str, str]]:
+    """The table: what happens, to what, and a note. Files that nobody edited are counted, not named."""
+    found = [("answer", text, "") for text in plan.answers]
+    runs = "runs code of the template, needs --trust"
+    found += [("migration", migration, runs) for migration in plan.migrations]
+    told = [change for change in plan.changes if change.verdict != "update"]
+    found += [(change.verdict, change.path, change.note) for change in told]
+    if updates := plan.of("update"):
+        found.append(("update", counted(updates, "file"), "not edited here"))
+    return [*found, *(("note", note, "") for note in plan.notes)]
+
+
+def counted(things: list[Any], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def table(plan: Plan) -> str:
+    to = f" to {plan.target}" * (plan.target != plan.current)
     shipped = plan.pristine + len(plan.edited) + len(plan.deleted)
-    text = [f"{plan.source}: {plan.current} here, {plan.target} asked for"]
-    text.append(
-        f"{shipped} files of the template here: {plan.pristine} as made, {len(plan.edited)} edited, "
-        f"{len(plan.deleted)} deleted"
-    )
-    text += [f"  answer    {line}" for line in plan.answers]
-    text += [
-        f"  migration {version}: runs code of the template, needs --trust"
-        for version in plan.migrations
+    text = [
+        f"{plan.current}{to} of {plan.source}",
+        f"{shipped} files of the template: {plan.pristine} as it made them, "
+        f"{len(plan.edited)} edited, {len(plan.deleted)} deleted",
     ]
-    text += [
-        f"  {change.verdict:9} {change.path}{f': {change.note}' if change.note else ''}"
-        for change in plan.changes
-    ]
-    text += [f"  note      {note}" for note in plan.notes]
+    text += [f"  {word:9} {what}{f': {note}' * bool(note)}" for word, what, note in rows(plan)]
     return "\n".join([*text, verdict(plan)])
 
 
 def verdict(plan: Plan) -> str:
     if not plan.does_something:
         return "Up to date."
-    counts = Counter(change.verdict for change in plan.changes)
-    if count := counts["conflict"]:
-        return f"{count} conflict{'s' * (count > 1)}: a person decides, after `uv run update.py apply --conflicts`."
-    if count := counts["LOST"] + counts["WIPED"]:
-        return f"`uv run update.py apply` updates and keeps {count} file{'s' * (count > 1)} that Copier would lose."
-    return "`uv run update.py apply` updates without a conflict."
+    if found := plan.of("conflict"):
+        return (
+            f"{counted(found, 'conflict')}: `apply` changes nothing; `apply --conflicts` updates, "
+            "and leaves them in the files for you to resolve."
+        )
+    if found := plan.of("LOST", "WIPED"):
+        return f"`apply` updates, and keeps {counted(found, 'file')} that plain Copier would lose."
+    return "`apply` updates without a conflict."
 
 
 def markdown(plan: Plan) -> str:
@@ -676,14 +693,18 @@ def markdown(plan: Plan) -> str:
     def cell(text: str) -> str:
         return re.sub(r"([\\`*_{}\[\]<>#|~@])", r"\\\1", " ".join(text.split()))
 
-    rows = [("answer", line, "") for line in plan.answers]
-    rows += [("migration", version, "runs code of the template") for version in plan.migrations]
-    rows += [(change.verdict, change.path, change.note) for change in plan.changes]
-    rows += [("note", note, "") for note in plan.notes]
     text = [f"From {cell(plan.current)} to {cell(plan.target)} of {cell(plan.source)}.", ""]
     text += ["| | file | |", "|---|---|---|"]
-    text += [f"| {row} | {cell(path)} | {cell(note)} |" for row, path, note in rows]
+    text += [f"| {word} | {cell(what)} | {cell(note)} |" for word, what, note in rows(plan)]
     return "\n".join([*text, "", verdict(plan)])
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan without the contents of files."""
+    shown = {key: value for key, value in vars(plan).items() if key not in ("carried", "new")}
+    names = ("path", "verdict", "note", "to")
+    changes = [{name: getattr(change, name) for name in names} for change in plan.changes]
+    return shown | {"changes": changes}
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -692,17 +713,17 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=__doc__.split("\n\n", 1)[1],
     )
-    parser.add_argument("command", choices=["check", "apply", "report"])
-    parser.add_argument(
-        "--to", metavar="REF", help="a release; default: the newest; `:current:` for a toggle"
-    )
-    parser.add_argument(
-        "-d", "--data", action="append", default=[], metavar="NAME=VALUE", help="an answer"
-    )
-    parser.add_argument("--json", action="store_true", help="print the check as JSON")
-    parser.add_argument("--conflicts", action="store_true", help="leave conflicts in the files")
-    parser.add_argument("--trust", action="store_true", help="run migrations of the template")
+    parser.add_argument("command", choices=["check", "apply", "report", "review"])
+    option = parser.add_argument
+    option("base", nargs="?", metavar="BASE", help="review: the commit before the update")
+    option("--to", metavar="REF", help="a release; default: the newest; `:current:` for a toggle")
+    option("-d", "--data", action="append", default=[], metavar="NAME=VALUE", help="an answer")
+    option("--json", action="store_true", help="print the check as JSON")
+    option("--conflicts", action="store_true", help="leave conflicts in the files")
+    option("--trust", action="store_true", help="run migrations of the template")
     options = parser.parse_args(argv)
+    if bool(options.base) != (options.command == "review"):
+        parser.error("review takes a commit, like `review origin/main`; no other command does")
     for item in options.data:
         if "=" not in item:
             parser.error(f"--data takes NAME=VALUE, not {item}")
@@ -712,23 +733,23 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None, root: Path | None = None) -> int:
     options = arguments(argv)
     root = (root or Path(__file__).parent).resolve()
-    for number, (key, value) in enumerate(GIT.items()):
-        os.environ |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    os.environ["GIT_CONFIG_COUNT"] = str(len(GIT))
+    count = int(os.environ.get("GIT_CONFIG_COUNT", 0))  # Those stay: a token for the template, say.
+    for index, (key, value) in enumerate(GIT.items(), count):
+        os.environ |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    os.environ["GIT_CONFIG_COUNT"] = str(count + len(GIT))
+    plumbum.local.env.update(os.environ)  # Copier's git runs with a copy.
     warnings.simplefilter("ignore")
     data = dict(item.split("=", 1) for item in options.data)
     try:
+        if options.command == "review":
+            lost = review(root, options.base)
+            return told(int(bool(lost)), *lost or ["The update lost no edit."])
         if options.command == "apply":
             repository(root)
             clean(root)
         plan = make_plan(root, options.to, data)
         if options.json:
-            changes = [
-                {k: v for k, v in asdict(change).items() if k != "result"}
-                for change in plan.changes
-            ]
-            shown = {k: v for k, v in asdict(plan).items() if k != "carried"} | {"changes": changes}
-            print(json.dumps(shown, indent=2))
+            print(json.dumps(as_json(plan), indent=2))
         else:
             print(markdown(plan) if options.command == "report" else table(plan))
         if options.command != "apply":
@@ -736,24 +757,26 @@ def main(argv: list[str] | None = None, root: Path | None = None) -> int:
         if not plan.does_something:
             return 0
         if plan.of("conflict") and not options.conflicts:
-            print("Nothing was changed.", file=sys.stderr)
-            return 1
+            return told(1, "Nothing was changed.")
         written = update(root, plan, data, options.trust)
     except Stop as reason:
-        print(reason, file=sys.stderr)
-        return 2
-    print(
-        f"{len(written)} files were written. To go back: git reset --hard && git clean -fd",
-        file=sys.stderr,
-    )
-    if plan.of("conflict"):
-        print(
-            "Resolve the conflicts (`git diff`), `git add` them, run the tests, commit.",
-            file=sys.stderr,
+        return told(2, str(reason))
+    said = [f"{counted(written, 'file')} written. To go back: git reset --hard && git clean -fd"]
+    if kept := [change.path for change in plan.of("LOST")]:
+        said.append(
+            f"Kept, though the template dropped it: {', '.join(kept)}. It is yours alone, and may "
+            "import what went with it: port it, or delete it."
         )
-        return 1
-    print("Run the tests, look at `git diff`, commit.", file=sys.stderr)
-    return 0
+    if plan.of("conflict"):
+        return told(
+            1, *said, "Resolve the conflicts (`git diff`), `git add` them, run the tests, commit."
+        )
+    return told(0, *said, "Run the tests, look at `git diff`, commit.")
+
+
+def told(code: int, *sentences: str) -> int:
+    print(*sentences, sep="\n", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -21,9 +21,11 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+import plumbum
 import pytest
 import shapes
 from copier import run_copy, run_update
+from packaging.version import Version
 
 FIXTURES = shapes.ROOT / "tests" / "releases"
 # The template as it stands, and one that comes after it, for tests.
@@ -54,6 +56,20 @@ def git(*command: str, cwd: Path) -> str:
     return done.stdout
 
 
+@contextlib.contextmanager
+def git_environment():
+    """GIT_ENVIRONMENT for this process, and for what Copier starts; Copier's warnings are not the tests'."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        plumbum.local.env(**GIT_ENVIRONMENT),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        for key, value in GIT_ENVIRONMENT.items():
+            patch.setenv(key, value)
+        yield patch
+
+
 def version() -> str:
     """The one place where the version is written."""
     return tomllib.loads((shapes.ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -62,7 +78,7 @@ def version() -> str:
 def released() -> list[str]:
     """The tags that have a fixture, oldest first."""
     tags = [file.name.removesuffix(".tar.xz") for file in FIXTURES.glob("v*.tar.xz")]
-    return sorted(tags, key=lambda tag: [int(part) for part in re.findall(r"\d+", tag)])
+    return sorted(tags, key=Version)
 
 
 def contents(tree: Path) -> dict[str, bytes]:
@@ -77,6 +93,7 @@ def pack(tree: Path, target: Path) -> None:
         for name, content in contents(tree).items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
+            entry.mode = 0o755 if os.access(tree / name, os.X_OK) else 0o644
             archive.addfile(entry, io.BytesIO(content))
 
 
@@ -155,11 +172,9 @@ class Subject:
         module = importlib.util.module_from_spec(spec)
         sys.modules["update"] = module  # dataclasses look their module up.
         out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch:
-            for key, value in GIT_ENVIRONMENT.items():
-                patch.setenv(key, value)
+        with git_environment() as patch:
             patch.setattr(sys, "dont_write_bytecode", True)
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 spec.loader.exec_module(module)
                 code = module.main([*arguments], self.path)
         return Outcome(code, out.getvalue(), err.getvalue())
@@ -169,10 +184,7 @@ class Subject:
 
     def plain_update(self, **options) -> None:
         """`copier update --defaults`, as it is."""
-        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for key, value in GIT_ENVIRONMENT.items():
-                patch.setenv(key, value)
+        with git_environment():
             run_update(self.path, defaults=True, overwrite=True, quiet=True, **options)
 
 
@@ -219,7 +231,10 @@ def next_release(template: Path) -> None:
 if __name__ == "__main__":
     if sys.argv[1:] != ["snapshot"]:
         sys.exit(__doc__)
+    tag = f"v{version()}"
+    if tag in git("tag", "--list", cwd=shapes.ROOT).split():
+        sys.exit(f"{tag} is tagged, and its snapshot stays: raise the version in pyproject.toml first.")
     with tempfile.TemporaryDirectory() as folder:
-        archive = FIXTURES / f"v{version()}.tar.xz"
+        archive = FIXTURES / f"{tag}.tar.xz"
         pack(shapes.copy_template(Path(folder) / "template"), archive)
         print(f"{archive.relative_to(shapes.ROOT)}: {archive.stat().st_size / 1024:.0f} KiB")

@@ -1,10 +1,13 @@
 """Any release to the next: a pristine project becomes a fresh render, toggles come and go without trace."""
 
+import re
 import shutil
 
 import pytest
+import release
 import releases
 import shapes
+import yaml
 from copier import run_copy
 from copier.errors import UnsafeTemplateError
 from releases import HEAD, NEXT, Subject
@@ -70,6 +73,7 @@ def test_plain_copier_updates_a_project_that_deleted_a_file(repository, tmp_path
     assert not (project.path / "manage.py").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [
@@ -98,11 +102,32 @@ def test_on_off_on_leaves_no_trace(repository, tmp_path, data):
         project.commit("Toggle")
 
 
+@pytest.mark.parametrize(("old", "new"), CROSSINGS)
+def test_toggles_come_with_an_update_and_go(repository, tmp_path, old, new):
+    project = Subject(tmp_path / "project", repository, old)
+    on = {**dict.fromkeys(shapes.TOGGLES, "true"), "database": "postgresql"}
+    off = {**dict.fromkeys(shapes.TOGGLES, "false"), "database": "sqlite"}
+
+    for number, (to, answers) in enumerate([(new, on), (":current:", off), (":current:", on)]):
+        options = [text for key, value in answers.items() for text in ("--data", f"{key}={value}")]
+        trust = ["--trust"] * (number == 0 and (old, new) in TRUSTED)
+        outcome = project.update("apply", "--to", to, *options, *trust)
+        assert outcome.code == 0, outcome
+        expected = fresh(repository, new, answers, tmp_path / f"fresh{number}")
+        assert but_seams(project.files()) == but_seams(expected)
+        project.commit("Toggle")
+
+
 def off_answer(files, key):
     """The answer before, as text; one that was not asked has its default."""
-    import yaml
-
     return str(yaml.safe_load(files[".copier-answers.yml"]).get(key, "redis")).lower()
+
+
+def test_every_release_has_its_fixture():
+    """What the changelog has dated is released; tags may be absent."""
+    dated = re.findall(r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", release.CHANGELOG.read_text(), re.MULTILINE)
+
+    assert {f"v{version}" for version in dated} == {*releases.released()}
 
 
 def test_the_fixtures_are_the_tagged_trees(tmp_path):
