@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from browser import chromium
 
+pytestmark = pytest.mark.slow  # It needs a browser.
+
 
 def free_port() -> int:
     with socket.socket() as probe:

@@ -1,11 +1,15 @@
 """Generated projects as production runs them: real PostgreSQL, brokers, workers and ASGI server; no mocks.
 
+What starts them is what compose.yml and the Dockerfile say, but for the ports and names of this test.
+
 DATABASE_URL, REDIS_URL and CELERY_BROKER_URL (for RabbitMQ) name the servers, by default those of this
 machine. Each test has a database, a queue and a key prefix of its own, removed afterwards.
 """
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -21,6 +25,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
 import shapes
+import yaml
 
 POSTGRESQL = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -39,6 +44,8 @@ if os.environ.get("CELERY_BROKER_URL", "").startswith("redis"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         **CELERY_BROKER_TRANSPORT_OPTIONS, "global_keyprefix": os.environ["PREFIX"]
     }
+for entry in vars().get("CELERY_BEAT_SCHEDULE", {}).values():
+    entry |= {"schedule": 1, "kwargs": {"minutes": 0}}
 PROCRASTINATE_WORKER_DEFAULTS = {"update_heartbeat_interval": 0.5, "stalled_worker_timeout": 2}
 """
 DATABASE = """
@@ -63,6 +70,21 @@ with psycopg.connect(sys.argv[1]) as holder, psycopg.connect(sys.argv[1], autoco
     print("a worker waits", flush=True)
     sys.stdin.read()
 """
+# A page that is open: prints what its websocket is told, or that it was refused.
+WATCH = """
+import asyncio, sys, websockets
+
+async def watch():
+    try:
+        async with websockets.connect(sys.argv[1], origin=sys.argv[2]) as page:
+            print("connected", flush=True)
+            async for message in page:
+                print(message, flush=True)
+    except websockets.InvalidStatus as refused:
+        print("refused", refused.response.status_code, flush=True)
+
+asyncio.run(watch())
+"""
 CLEAN = """
 import sys, redis
 client = redis.Redis.from_url(sys.argv[1])
@@ -84,6 +106,7 @@ class Site:
         self.processes: dict[str, subprocess.Popen] = {}
         self.port = free_port()
         self.opener = build_opener(KeepRedirects)
+        self.compose = yaml.safe_load((project.path / "compose.yml").read_text())["services"]
 
     def start(self, name: str, *command: str, ready: str) -> None:
         """Run a process, in a group of its own, until its log says that it is ready."""
@@ -115,16 +138,32 @@ class Site:
         return (self.logs / f"{name}.log").read_text()
 
     def serve(self) -> None:
-        asgi = f"{self.project.package.name}.asgi:application"
-        self.start("server", "uvicorn", asgi, "--port", str(self.port), ready="Uvicorn running on")
+        (command,) = re.findall("(?m)^CMD (.*)", (self.project.path / "Dockerfile").read_text())
+        command = [str(self.port) if word == "8000" else word for word in json.loads(command)]
+        self.start("server", *command, ready="Uvicorn running on")
 
     def work(self, queue: str) -> None:
-        package = self.project.package.name
         if queue == "procrastinate":
-            self.start("worker", "python", "manage.py", "procrastinate", "worker", ready="Starting worker on")
+            self.start("worker", *self.command("procrastinate"), ready="Starting worker on")
         else:
-            celery = ["celery", "-A", package, "worker", "--concurrency", "1", "--loglevel", "INFO"]
-            self.start("worker", *celery, "-n", f"{self.project.env['PREFIX']}@%h", ready=" ready.")
+            own = ["--concurrency", "1", "-n", f"celery@{self.project.env['PREFIX']}"]
+            self.start("worker", *self.command("worker"), *own, ready=" ready.")
+
+    def beat(self) -> None:
+        """Celery's clock, which here comes round each second."""
+        *command, schedule = self.command("beat")
+        self.start("beat", *command, str(self.logs / Path(schedule).name), ready="beat: Starting...")
+
+    def command(self, service: str) -> list[str]:
+        return shlex.split(self.compose[service]["command"])
+
+    def healthy(self, service: str) -> bool:
+        """What the health check of compose.yml says."""
+        kind, *command = self.compose[service]["healthcheck"]["test"]
+        if kind == "CMD-SHELL":
+            command = ["sh", "-c", command[0].replace("$$", "$")]
+        command = [word.replace(":8000/", f":{self.port}/") for word in command]
+        return not self.project.run(*command, check=False, HOSTNAME=self.project.env["PREFIX"]).returncode
 
     def request(self, path: str, data: dict | None = None, **headers: str):
         """Status, headers and body; the browser speaks HTTPS with a proxy, the proxy HTTP with us."""
@@ -290,16 +329,7 @@ def test_a_broker_that_dies_does_not_fail_the_request(deploy, tmp_path):
 
     start_redis()
     site.work("redis")
-    package = site.project.package.name
-    site.project.run(
-        "celery",
-        "-A",
-        package,
-        "call",
-        f"{package}.orders.tasks.process_waiting_orders",
-        "--kwargs",
-        '{"minutes": 0}',
-    )
+    site.beat()
     site.wait_until_processed(*orders)
 
 
@@ -311,3 +341,93 @@ def test_a_database_that_dies_is_told(deploy):
     status, _, body = site.request("/health/")
 
     assert (status, json.loads(body)) == (503, {"database": False})
+
+
+@pytest.mark.parametrize("queue", ["redis", "rabbitmq"])
+def test_a_broker_that_is_not_there_does_not_fail_the_request(deploy, queue):
+    """Beat, a process of its own, finds the order when the broker is there at last."""
+    site = deploy(**QUEUES[queue])
+    broker = site.project.env["CELERY_BROKER_URL"]
+    site.project.env["CELERY_BROKER_URL"] = urlunsplit(
+        urlsplit(broker)._replace(netloc=f"guest:guest@127.0.0.1:{free_port()}")
+    )
+    site.serve()
+
+    started = time.monotonic()
+    order = site.place_order()
+
+    assert time.monotonic() - started < 20
+    assert "No broker" in site.log("server")
+
+    site.project.env["CELERY_BROKER_URL"] = broker
+    site.work(queue)
+    time.sleep(2)
+    assert site.status(order) == "new"
+    site.beat()
+    site.wait_until_processed(order)
+    assert "Sending due task process-waiting-orders" in site.log("beat")
+
+
+PICKLE = """
+from acme_shop import celery_app
+celery_app.send_task("acme_shop.orders.tasks.process_order", (1,), serializer="pickle", ignore_result=True)
+"""
+
+
+def test_a_worker_has_limits(deploy):
+    """A task ends when its time is over, and a message that is not JSON is thrown away."""
+    site = deploy(use_celery=True)
+    site.project.env |= {"CELERY_TASK_SOFT_TIME_LIMIT": "1", "CELERY_TASK_TIME_LIMIT": "30"}
+    site.serve()
+    order = site.place_order()
+    with site.locked(order):
+        site.work("redis")
+        wait_until(lambda: "SoftTimeLimitExceeded" in site.log("worker"), "the task goes on")
+
+    site.project.run("python", "-c", PICKLE)
+    wait_until(lambda: "ContentDisallowed" in site.log("worker"), "pickle was read")
+
+    order = site.place_order("milk")
+    site.wait_until_processed(order)
+
+
+def test_open_pages_are_told_by_production(deploy):
+    site = deploy(use_procrastinate=True, use_channels=True)  # Celery would bring an older redis-py.
+    site.serve()
+    url, origin = f"ws://127.0.0.1:{site.port}/ws/orders/", f"https://127.0.0.1:{site.port}"
+    watch = ["python", "-c", WATCH, url]
+    assert site.project.run(*watch, "https://evil.example").stdout == "refused 403\n"
+    site.start("page", *watch, origin, ready="connected")
+    time.sleep(17)  # Idle for longer than redis-py 8 waits for an answer by default, with its retries.
+
+    order = site.place_order()
+    site.work("procrastinate")
+    site.wait_until_processed(order)
+
+    wait_until(lambda: '"processed"' in site.log("page"), "the page was not told")
+    told = [json.loads(line) for line in site.log("page").splitlines()[1:]]
+    assert [(one["id"], one["status"]) for one in told] == [(order, "new"), (order, "processed")]
+
+
+def test_health_checks_tell_who_works(deploy):
+    """All processes of compose.yml, in its environment, and what Docker would hold of them."""
+    site = deploy(use_celery=True, use_procrastinate=True, use_channels=True, use_drf=True)
+    environment = site.compose["web"]["environment"]
+    site.project.env |= {name: environment[name] for name in ("ALLOWED_HOSTS", "SECURE_SSL_REDIRECT")}
+    assert environment.keys() - {"SECRET_KEY"} <= site.project.env.keys()
+    site.project.run(*site.command("migrate"))
+    assert not site.healthy("web")
+    assert not site.healthy("worker")
+
+    site.serve()
+    site.work("redis")
+    site.processes["celery"] = site.processes.pop("worker")
+    site.work("procrastinate")
+    assert [name for name in ("web", "worker", "procrastinate") if not site.healthy(name)] == []
+
+    site.stop("celery")
+    site.stop("server")
+    assert not site.healthy("web")
+    assert not site.healthy("worker")
+    site.project.env["DATABASE_URL"] = f"postgres://postgres@127.0.0.1:{free_port()}/x"
+    assert not site.healthy("procrastinate")

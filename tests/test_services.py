@@ -96,7 +96,7 @@ def processes(project: shapes.Project, word: str = "") -> list[int]:
 
 
 def wait_for(condition, what: str):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120  # A machine with other work to do starts a server slowly.
     while not (result := condition()):
         assert time.monotonic() < deadline, what
         time.sleep(0.02)

@@ -24,7 +24,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         settings = self.settings_dict
         if not settings["HOST"]:
-            raise ImproperlyConfigured("DATABASE_URL is not set: only DEBUG has a database without")
+            raise ImproperlyConfigured(
+                "DATABASE_URL is not set, and only DEBUG=true has a database without. .env is read by "
+                "manage.py alone: start other commands with `uv run --env-file .env ...`."
+            )
         durable = settings.get("DURABLE", True)
         # Kept in the settings, which Django hands to the processes of `manage.py test --parallel`.
         run = "shared" if durable else settings.setdefault("RUN", server.run_id)
