@@ -55,6 +55,7 @@ pins: $(TOOLS)/installed
 	$(TOOLS)/bin/python tests/pins.py
 
 $(TOOLS)/installed: requirements.txt | $(UV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is Python %d.%d; name one from 3.11 on: make PYTHON=python3.12" % sys.version_info[:2])'
 	@echo "Setting up the tools (once) ..."
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(TOOLS)
 	@$(UV) pip install --quiet --python $(TOOLS) --require-hashes --requirement requirements.txt

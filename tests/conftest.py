@@ -8,29 +8,14 @@ import pytest
 import releases
 import shapes
 
-# Minutes each: `make test-all` runs them, `make test` and .ci/run leave them out.
-SLOW = {
-    "test_ci",
-    "test_fleet",
-    "test_live_page",
-    "test_real_services",
-    "test_scenarios",
-    "test_services",
-    "test_toggles",
-    "test_updates",
-    "test_conformance",
-    "test_migrations",
-    "test_update_workflow",
-    "test_release",
-    "test_seeding",
-}
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.path.stem in SLOW:
-            item.add_marker("slow")
+def pytest_terminal_summary(terminalreporter):
+    """The fleet's figures, added up over its projects (tests/test_fleet.py)."""
+    passed = [dict(report.user_properties) for report in terminalreporter.getreports("passed")]
+    if fleet := [found for found in passed if "fleet" in found]:
+        total = {name: sum(found["fleet"][name] for found in fleet) for name in fleet[0]["fleet"]}
+        figures = ", ".join(f"{name} {figure}" for name, figure in total.items())
+        terminalreporter.write_line(f"fleet: seed {fleet[0]['fleet seed']}, {figures}")
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ def environment(project: Path, python: str) -> Path:
     wanted = repr([python, settings["project"]["dependencies"], settings["dependency-groups"]])
     key = hashlib.sha256((wanted + CONSTRAINTS.read_text()).encode()).hexdigest()[:12]
     venv = CACHE / "environments" / f"{python}-{key}"
-    with locked(venv.with_suffix(".lock")):
+    with locked(venv.with_name(f"{venv.name}.lock")):
         if not (venv / "complete").exists():
             shutil.rmtree(venv, ignore_errors=True)
             uv("venv", "--quiet", "--python", interpreter(python), str(venv), cwd=project)

@@ -1,4 +1,7 @@
-"""The workflows of generated projects: valid, secure, and executed here, job by job, before any push."""
+"""The workflows of generated projects: valid, secure, and executed here, job by job, before any push.
+
+GitLab's jobs are read here, not by gitlab-ci-local (npm): 4.75 stops on Node 20 (Set.union; no `engines`).
+"""
 
 import itertools
 import json
@@ -32,6 +35,8 @@ EXECUTED = {
     "github-shards": "3.11",
     "gitlab-shards-postgresql": "3.11",
 }
+# By `make test`, too: each provider, both databases, every toggle, shards.
+ALWAYS = {"default", "everything", "gitlab-shards-postgresql"}
 # What cannot run here, by name, and why.
 NOT_HERE = {
     "actions/checkout": "the clean copy stands for it",
@@ -63,8 +68,10 @@ def jobs(project: Path, python: str) -> list[Job]:
     """All jobs, nightly ones too, with the Python given."""
     if (project / ".gitlab-ci.yml").exists():
         return gitlab_jobs(yaml.safe_load((project / ".gitlab-ci.yml").read_text()), python)
-    services = project / "compose.yml"
-    services = list(yaml.safe_load(services.read_text())["services"]) if services.exists() else []
+    compose = project / "compose.yml"
+    declared = yaml.safe_load(compose.read_text())["services"] if compose.exists() else {}
+    # `docker compose up` leaves out what has a profile: the site itself.
+    services = [name for name, service in declared.items() if "profiles" not in service]
     workflow = yaml.safe_load((project / ".github" / "workflows" / "ci.yml").read_text())
     return github_jobs(workflow, services, python)
 
@@ -181,7 +188,9 @@ def sql(project: shapes.Project, *statements: str) -> None:
     project.run("python", "-c", code, "postgres://postgres:postgres@127.0.0.1:5432/postgres", *statements)
 
 
-@pytest.mark.parametrize("name", EXECUTED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow) for name in EXECUTED]
+)
 def test_every_job_is_green(generate, started, tmp_path, name):
     """Each in a clean copy, in the order of the file; the table of what ran is printed (`-rP`)."""
     project = generate(python=EXECUTED[name], **SHAPES[name])
@@ -220,6 +229,16 @@ def test_every_job_is_green(generate, started, tmp_path, name):
         pytest.fail("\n\n".join(failures), pytrace=False)
 
 
+def test_what_runs_in_threads_is_measured_in_parallel_too(generate):
+    """The health view asks the database in a thread; only its answer for a dead one is not tested."""
+    project = generate(include_sample=False)
+    options = ["--cov", "--cov-fail-under=0", "tests/test_smoke.py"]
+
+    for parallel in ("-n0", "-n1"):
+        report = project.pytest(parallel, *options).stdout
+        assert re.search(r"health\.py .+ (\S+)\n", report)[1] == "12-13"
+
+
 def test_shards_together_run_every_test_once(generate):
     """In the random order of one seed; without timings as with them."""
     project = generate(**SHARDED["github-shards"])
@@ -256,26 +275,34 @@ def tool(name: str, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+# By the schema that they must meet.
+FILES = {
+    "github": {
+        "github-workflows": [".github/workflows/ci.yml", ".github/workflows/template-update.yml"],
+        "dependabot": [".github/dependabot.yml"],
+    },
+    "gitlab": {
+        "gitlab-ci": [".gitlab-ci.yml", ".gitlab/template-update.yml"],
+        "renovate": ["renovate.json"],
+    },
+    "none": {},
+}
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_workflows_are_valid_and_secure(rendered, name):
     tree = rendered(**SHAPES[name])
-    files = {
-        "github-workflows": tree / ".github" / "workflows" / "ci.yml",
-        "dependabot": tree / ".github" / "dependabot.yml",
-        "gitlab-ci": tree / ".gitlab-ci.yml",
-        "renovate": tree / "renovate.json",
-    }
     provider = SHAPES[name].get("ci_provider", "github")
-    expected = {"github": 2, "gitlab": 2, "none": 0}[provider]
-    present = {schema: file for schema, file in files.items() if file.exists()}
-    assert len(present) == expected
 
-    for schema, file in present.items():
-        transform = ["--data-transform", "gitlab-ci"] if schema == "gitlab-ci" else []
-        done = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *transform, str(file))
+    for schema, files in FILES[provider].items():
+        options = ["--data-transform", "gitlab-ci"] if schema == "gitlab-ci" else []
+        options += [str(tree / file) for file in files]
+        done = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *options)
         assert done.returncode == 0, done.stdout
     if provider == "github":
         assert_secure(tree)
+    assert (tree / ".github").exists() is (provider == "github")
+    assert (tree / ".gitlab-ci.yml").exists() is (provider == "gitlab")
 
 
 def assert_secure(tree: Path) -> None:
@@ -297,10 +324,13 @@ def test_zizmor_sees_an_unpinned_action(rendered, tmp_path):
     assert "unpinned-uses" in done.stdout
 
 
-@pytest.mark.parametrize(
+TOGGLES = pytest.mark.parametrize(
     "toggles",
     [{}, {"use_procrastinate": True, "use_celery": True, "use_channels": True}, {"ci_shards": 3}],
 )
+
+
+@TOGGLES
 def test_both_providers_run_the_same_jobs(rendered, toggles):
     lines = {}
     for provider in ("github", "gitlab"):
@@ -312,6 +342,62 @@ def test_both_providers_run_the_same_jobs(rendered, toggles):
         }
 
     assert lines["github"] == lines["gitlab"]
+
+
+@TOGGLES
+@pytest.mark.parametrize("provider", ["github", "gitlab"])
+def test_the_readme_has_every_command_of_ci_and_no_other(rendered, provider, toggles):
+    """With the variables that CI sets: what is red there can be pasted here."""
+    tree = rendered(ci_provider=provider, **toggles)
+    commands, variables = set(), {}
+    for job in jobs(tree, "3.13"):
+        variables |= {name: job.env[name] for name in job.env if name.endswith("_URL")}
+        commands |= {line for step in job.steps if " " in step for line in step.splitlines()}
+    (block,) = re.findall(r"```sh\n(export SEED=.+?)```", (tree / "README.md").read_text(), re.DOTALL)
+    shown = [line for line in block.splitlines()[1:] if not line.startswith("#")]
+    exported = dict(
+        line[7:].split("=", 1) for line in shown if line.startswith("export ") and "_URL=" in line
+    )
+
+    assert exported == variables
+    services = {"docker compose up --detach --wait"}  # GitLab starts them by itself.
+    shown = {re.sub("^COVERAGE_FILE=[^ ]+ ", "", line) for line in shown if "_URL=" not in line}
+    assert shown - services == commands - services
+
+
+@pytest.mark.parametrize("provider", ["github", "gitlab"])
+def test_a_red_job_names_the_command_for_its_order(rendered, provider):
+    """The hint's seed and direction are those of the run; GitLab is silent when all is well."""
+    hints = {}
+    for job in jobs(rendered(ci_provider=provider), "3.13"):
+        assert bool(job.on_failure) is any("uv run pytest" in step for step in job.steps)
+        for status, hint in itertools.product(["failed", "success"], job.on_failure):
+            env = {**os.environ, **job.env, "CI_JOB_STATUS": status}
+            told = subprocess.run(["bash", "-c", hint], env=env, capture_output=True, text=True).stdout
+            hints[job.name, status] = told[told.find("'uv run") :]
+    if provider == "gitlab":
+        assert [hints.pop((name, "success")) for name in ("tests", "orders", "reversed")] == ["", "", ""]
+
+    named = "'uv run python -m acme_shop.testing.pollution"
+    assert {name: hint for (name, _), hint in hints.items()} == {
+        "tests": f"{named} --seed 7'\n",
+        "orders": f"{named} --seed 71'\n",
+        "reversed": f"{named} --reversed --seed 7'\n",
+    }
+
+
+@pytest.mark.parametrize("provider", ["github", "gitlab"])
+@pytest.mark.parametrize("lowest", ["3.11", "3.12", "3.13"])
+def test_the_tests_run_on_the_pythons_that_the_question_promises(rendered, provider, lowest):
+    tree = rendered(ci_provider=provider, python_version=lowest)
+    promised = re.search(
+        r"CI runs on this one and on later ones, up to 3\.(\d+)", (shapes.ROOT / "copier.yml").read_text()
+    )
+    workflow = tree / (".gitlab-ci.yml" if provider == "gitlab" else ".github/workflows/ci.yml")
+    (pythons,) = re.findall(r"(?i)python: (\[.+\])", workflow.read_text())
+
+    first, last = int(lowest.removeprefix("3.")), int(promised[1])
+    assert json.loads(pythons) == [f"3.{minor}" for minor in range(first, last + 1)]
 
 
 def test_what_cannot_run_here_is_needed_by_some_workflow(rendered):
@@ -340,30 +426,31 @@ def test_polluter():
 """
 
 
-def test_the_nightly_jobs_catch_a_polluter(generate):
-    """Green in the order of the file, red in others; and the hint's own command names the polluter."""
+@pytest.mark.parametrize("name", [pytest.param("orders", marks=pytest.mark.slow), "reversed"])
+def test_a_nightly_job_catches_a_polluter(generate, name):
+    """Green in the order of the file, red in this job; and the hint's own command names the polluter."""
     project = generate(include_sample=False)
     (project.path / "tests" / "test_rates.py").write_text(POLLUTED.lstrip())
     configuration = project.path / "pyproject.toml"
     kept = '[tool.pytest]\nisolation_keep = ["attributes:*.rates"]\n'  # What the guard cannot see.
     configuration.write_text(configuration.read_text().replace("[tool.pytest]\n", kept))
-    nightly = {job.name: job for job in jobs(project.path, "3.11") if job.name in ("orders", "reversed")}
-    victim = "FAILED tests/test_rates.py::test_victim"
+    (job,) = [job for job in jobs(project.path, "3.11") if job.name == name]
+    (hint,) = job.on_failure
 
     project.pytest("--randomly-dont-reorganize")
-    assert victim in run(nightly["reversed"], project, project.path, nightly["reversed"].env).stdout
-
-    for order in range(1, 10):
-        env = {**nightly["orders"].env, "ORDER": str(order)}
-        if victim in run(nightly["orders"], project, project.path, env).stdout:
+    for order in range(1, 10):  # One of some random orders is enough; reversed is red at once.
+        env = {**job.env, "ORDER": str(order), "CI_JOB_STATUS": "failed"}
+        done = run(job, project, project.path, env)
+        if done.returncode or name == "reversed":
             break
-    (hint,) = nightly["orders"].on_failure
     told = project.run("bash", "-c", hint, **env).stdout
     command = re.search(r"'(uv run python -m .+)'", told)[1]
     named = project.run(
         "bash", "-c", command, check=False, UV_PROJECT_ENVIRONMENT=str(project.venv), UV_NO_SYNC="1"
     )
+    print(f"{job.steps[-1]}\n{done.stdout[-300:]}\n{told}\n{named.stdout}")
 
+    assert "FAILED tests/test_rates.py::test_victim" in done.stdout
     assert (
         "\ntests/test_rates.py::test_polluter\nmakes fail\ntests/test_rates.py::test_victim\n" in named.stdout
     )

@@ -65,7 +65,7 @@ def test_actions_are_pinned_alike(rendered):
 
 def test_it_is_valid_and_secure():
     github = shapes.ROOT / ".github"
-    check("check-jsonschema", "--builtin-schema", "vendor.github-workflows", github / "workflows" / "ci.yml")
+    check("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS.glob("*.yml"))
     check("check-jsonschema", "--builtin-schema", "vendor.dependabot", github / "dependabot.yml")
     check("check-jsonschema", "--builtin-schema", "vendor.compose-spec", SERVICES)
     check("zizmor", "--offline", "--persona", "auditor", "--strict-collection", github)

@@ -59,12 +59,16 @@ REFUSED = [
     ("database", "mysql", "database"),
     ("celery_broker", "kafka", "celery_broker"),
     ("ci_provider", "jenkins", "ci_provider"),
+    *(
+        ("ci_shards", answer, f"ci_shards must be 1 to 20, not {answer!r}: 1 runs all tests on one machine")
+        for answer in (0, -1, 1000, "two", "", "1.5")
+    ),
     ("use_celery", "maybe", "use_celery must be yes or no, not 'maybe'"),
     ("use_drf", "flase", "use_drf must be yes or no, not 'flase'"),
 ]
 TOGETHER = [
-    ({"django_version": "6.1", "python_version": "3.11"}, "python_version 3.11 is too old for Django 6.1"),
-    ({"database": "sqlite", "use_procrastinate": True}, "database sqlite cannot hold Procrastinate's queue"),
+    ({"django_version": "6.1", "python_version": "3.11"}, "'python_version': Django 6.1 needs 3.12 or 3.13"),
+    ({"database": "sqlite", "use_procrastinate": True}, "'database': Procrastinate needs postgresql"),
 ]
 ESCAPED = [
     ("project_name", "O'Brien & Söhne"),

@@ -56,6 +56,7 @@ def test_the_tree_is_clean(rendered, answers):
         assert text.endswith("\n"), f"{name} ends without a line break"
         assert not text.endswith("\n\n"), f"{name} ends with an empty line"
         assert not re.search(r"[ \t]+$", text, re.MULTILINE), f"{name} has trailing blanks"
+        assert not re.search(r"^(<{7}|>{7}) ", text, re.MULTILINE), f"{name} has a merge conflict"
         assert '"' not in name
         for found in JINJA.findall(text):
             assert not QUESTIONS.search(found), f"{name} has Jinja left over: {found}"

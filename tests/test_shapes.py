@@ -33,6 +33,15 @@ def test_the_project_is_green(generate, name):
     assert " passed" in project.pytest("-q").stdout
 
 
+def test_a_shell_cannot_bring_its_broker(generate):
+    """Celery prefers the environment to settings; the contract shows whether tests still have none."""
+    project = generate(use_celery=True)
+    contract = "tests/test_isolation_contract.py::TestNothingReachesOutside::test_settings_are_isolated"
+    names = ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL", "RESULT_BACKEND")
+
+    project.pytest("-q", contract, **{f"CELERY_{name}": "redis://192.0.2.1/0" for name in names})
+
+
 def test_the_catalogue_has_every_pair_of_answers():
     """Most faults of combinations are faults of two: so each possible pair stands in some shape."""
     shown = set()
