@@ -42,7 +42,7 @@ snapshot: $(TOOLS)/installed
 
 release-check: $(TOOLS)/installed
 	$(TOOLS)/bin/python tests/release.py check
-	HERMETIC_REQUIRE_ALL=1 $(TOOLS)/bin/python -m pytest -n 2 --dist worksteal tests/test_updates.py tests/test_fleet.py tests/test_scenarios.py tests/test_migrations.py
+	HERMETIC_REQUIRE_ALL=1 $(TOOLS)/bin/python -m pytest -n 2 --dist worksteal -m "slow or not slow" tests/test_updates.py tests/test_fleet.py tests/test_scenarios.py tests/test_migrations.py
 
 release-notes: $(TOOLS)/installed
 	@$(TOOLS)/bin/python tests/release.py notes

@@ -390,9 +390,8 @@ def test_a_red_job_names_the_command_for_its_order(rendered, provider):
 @pytest.mark.parametrize("lowest", ["3.11", "3.12", "3.13"])
 def test_the_tests_run_on_the_pythons_that_the_question_promises(rendered, provider, lowest):
     tree = rendered(ci_provider=provider, python_version=lowest)
-    promised = re.search(
-        r"CI runs on this one and on later ones, up to 3\.(\d+)", (shapes.ROOT / "copier.yml").read_text()
-    )
+    questions = (shapes.ROOT / "copier.yml").read_text()
+    promised = re.search(r"CI runs this and later ones, up to 3\.(\d+)", questions)
     workflow = tree / (".gitlab-ci.yml" if provider == "gitlab" else ".github/workflows/ci.yml")
     (pythons,) = re.findall(r"(?i)python: (\[.+\])", workflow.read_text())
 

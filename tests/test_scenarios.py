@@ -322,6 +322,12 @@ class World:
             return "refused: conflict"
         return self.told(before, self.project)
 
+    def both(self, *arguments: str, says: str = "", **options) -> tuple[str, str]:
+        """Plain Copier with these options, ours with these arguments, which says so when it refuses."""
+        results = self.plain(**options), self.ours(*arguments)
+        assert says in self.said
+        return results
+
     def told(self, before, project) -> str:
         files = project.files()
         if any(b"<<<<<<< before updating" in text for text in files.values()):
@@ -333,20 +339,20 @@ class World:
 def _(world):
     world.project.update("apply")
     world.project.commit()
-    return world.plain(), world.ours()
+    return world.both()
 
 
 @row("a conflict")
 def _(world):
     world.project.write("base.txt", here(5))
     world.project.commit()
-    return world.plain(), world.ours()
+    return world.both()
 
 
 @row("an uncommitted change")
 def _(world):
     world.project.write("base.txt", "mine\n")
-    results = world.plain(), world.ours()
+    results = world.both()
     assert "base.txt" in world.said
     assert "commit or stash" in world.said
     return results
@@ -355,74 +361,60 @@ def _(world):
 @row("an untracked file")
 def _(world):
     world.project.write("own.txt", "mine\n")
-    return world.plain(), world.ours()
+    return world.both()
 
 
 @row("no git repository")
 def _(world):
     shutil.rmtree(world.project.path / ".git")
-    results = world.plain(), world.ours()
-    assert "git init" in world.said
-    return results
+    return world.both(says="git init")
 
 
 @row("no commit yet")
 def _(world):
     shutil.rmtree(world.project.path / ".git")
     world.project.git("init")
-    results = world.plain(), world.ours()
-    assert "git init" in world.said
-    return results
+    return world.both(says="git init")
 
 
 @row("not made from the template")
 def _(world):
     world.project.write(".copier-answers.yml", None)
     world.project.commit()
-    results = world.plain(), world.ours()
-    assert "made from the template" in world.said
-    return results
+    return world.both(says="made from the template")
 
 
 @row("the answers file has lost its _commit")
 def _(world):
     world.answers("_commit: v1.0.0\n", "", world.project)
     world.project.commit()
-    results = world.plain(), world.ours()
-    assert "git checkout COMMIT" in world.said
-    return results
+    return world.both(says="git checkout COMMIT")
 
 
 @row("the answers file is not YAML any more")
 def _(world):
     world.answers("_commit:", "{_commit:", world.project)
     world.project.commit()
-    return world.plain(), world.ours()
+    return world.both()
 
 
 @row("made from an unreleased state of the template")
 def _(world):
     world.answers("v1.0.0", "v1.0.0-1-gabcdef0", world.project)
     world.project.commit()
-    results = world.plain(), world.ours()
-    assert "no release" in world.said
-    return results
+    return world.both(says="no release")
 
 
 @row("the recorded release is gone")
 def _(world):
     git("tag", "--delete", "v1.0.0", cwd=world.repository.path)
-    results = world.plain(), world.ours()
-    assert "release v1.0.0 is not there" in world.said
-    return results
+    return world.both(says="release v1.0.0 is not there")
 
 
 @row("the template has moved")
 def _(world):
     shutil.move(world.repository.path, world.root / "moved")
-    results = world.plain(), world.ours()
-    assert "set _src_path" in world.said
-    return results
+    return world.both(says="set _src_path")
 
 
 @row("the template has moved, and _src_path with it")
@@ -430,23 +422,19 @@ def _(world):
     shutil.move(world.repository.path, world.root / "moved")
     world.answers(str(world.repository.path), str(world.root / "moved"), world.project)
     world.project.commit()
-    return world.plain(), world.ours()
+    return world.both()
 
 
 @row("a release asked for that does not exist")
 def _(world):
-    results = world.plain(vcs_ref="v9.0.0"), world.ours("--to", "v9.0.0")
-    assert "release v9.0.0 is not there" in world.said
-    return results
+    return world.both("--to", "v9.0.0", says="release v9.0.0 is not there", vcs_ref="v9.0.0")
 
 
 @row("an unreleased state asked for")
 def _(world):
     world.release("v3.0.0", QUESTIONS, base=there(6))
     git("tag", "--delete", "v3.0.0", cwd=world.repository.path)
-    results = world.plain(vcs_ref="HEAD"), world.ours("--to", "HEAD")
-    assert "is no release of the template" in world.said
-    return results
+    return world.both("--to", "HEAD", says="is no release of the template", vcs_ref="HEAD")
 
 
 @row("the tag of the recorded release was moved")
@@ -463,37 +451,29 @@ def _(world):
 def _(world):
     world.project.update("apply")
     world.project.commit()
-    results = world.plain(vcs_ref="v1.0.0"), world.ours("--to", "v1.0.0")
-    assert "only goes forward" in world.said
-    return results
+    return world.both("--to", "v1.0.0", says="only goes forward", vcs_ref="v1.0.0")
 
 
 @row("an unknown toggle")
 def _(world):
-    results = world.plain(data={"use_thnig": True}), world.ours("--data", "use_thnig=true")
-    assert "did you mean use_thing?" in world.said
-    return results
+    return world.both("--data", "use_thnig=true", says="did you mean use_thing?", data={"use_thnig": True})
 
 
 @row("an answer of the wrong type")
 def _(world):
-    return world.plain(data={"number": "many"}), world.ours("--data", "number=many")
+    return world.both("--data", "number=many", data={"number": "many"})
 
 
 @row("a computed answer given")
 def _(world):
-    results = world.plain(data={"computed": "x"}), world.ours("--data", "computed=x")
-    assert "worked out" in world.said
-    return results
+    return world.both("--data", "computed=x", says="worked out", data={"computed": "x"})
 
 
 @row("a toggle edited into the answers file by hand")
 def _(world):
     world.answers("use_thing: false", "use_thing: true", world.project)
     world.project.commit()
-    results = world.plain(vcs_ref="v1.0.0"), world.ours("--to", ":current:")
-    assert "--data use_thing=True" in world.said
-    return results
+    return world.both("--to", ":current:", says="--data use_thing=True", vcs_ref="v1.0.0")
 
 
 @row("_commit edited by hand")
@@ -520,7 +500,7 @@ def _(world):
     world.project.write(".gitignore", "*.rej\n")
     world.project.commit()
     world.project.write("both.txt.rej", "x\n")
-    return world.plain(), world.ours()
+    return world.both()
 
 
 @row("a toggle on")
@@ -550,7 +530,7 @@ def _(world):
     world.project.write("thing.txt", here(5))
     world.project.commit()
     options = {"data": {"use_thing": True}, "vcs_ref": "v1.0.0"}
-    return world.plain(**options), world.ours("--to", ":current:", "-d", "use_thing=true")
+    return world.both("--to", ":current:", "-d", "use_thing=true", **options)
 
 
 @row("a new question: its default, announced")
@@ -559,15 +539,15 @@ def _(world):
         "fruit: apple (a new question, its default)",
         "number: 1 (a new question, its default)",
     ]
-    return world.plain(), world.ours()
+    return world.both()
 
 
 @row("a new question without a default")
 def _(world):
     world.release("v3.0.0", SETTINGS + "must: {type: str}")
-    results = world.plain(vcs_ref="v3.0.0"), world.ours("--to", "v3.0.0")
-    assert 'Question "must" is required: answer it with --data' in world.said
-    return results
+    return world.both(
+        "--to", "v3.0.0", says='Question "must" is required: answer it with --data', vcs_ref="v3.0.0"
+    )
 
 
 @row("a choice is gone: the answer becomes the default")
@@ -608,7 +588,7 @@ def _(world):
     world.project.write("base.txt", None)
     world.project.write("base.txt/mine.txt", "mine\n")
     world.project.commit()
-    results = world.plain(), world.ours()
+    results = world.both()
     kept = world.project.files()["base.txt/mine.txt"] == b"mine\n"
     return results[0], results[1] + ", yours kept" * kept
 
@@ -618,7 +598,7 @@ def _(world):
     tree = toy(world.root)
     (tree / "template" / "base.txt").chmod(0o755)
     world.repository.release("v3.0.0", tree)
-    results = world.plain(), world.ours()
+    results = world.both()
     assert (world.project.path / "base.txt").stat().st_mode & 0o111
     return results
 
@@ -635,7 +615,7 @@ def _(world):
         patch.setitem(GIT_ENVIRONMENT, "GIT_CONFIG_COUNT", "4")
         patch.setitem(GIT_ENVIRONMENT, "GIT_CONFIG_KEY_3", f"url.{elsewhere}.insteadOf")
         patch.setitem(GIT_ENVIRONMENT, "GIT_CONFIG_VALUE_3", "https://example.invalid/template.git")
-        return world.plain(), world.ours()
+        return world.both()
 
 
 QUESTIONS = (

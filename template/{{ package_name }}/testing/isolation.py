@@ -41,6 +41,8 @@ NETWORK = (
     "isolation: the network is blocked beyond loopback; mock the client, override the fixture that "
     "makes it, or mark a test that is meant to go out with @pytest.mark.enable_socket."
 )
+# What probes.py says when it blocks something itself.
+OUTSIDE = ("A test tried to resolve", "A test tried to send")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,9 +66,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Report(config), "isolation-report")
     if mode != "off":
         config.pluginmanager.register(Isolation(config, mode), "isolation-guard")
-
-
-OUTSIDE = ("A test tried to resolve", "A test tried to send")
 
 
 class Leak(pytest.fail.Exception):
@@ -215,8 +214,7 @@ class Isolation:
                     leaks.append((name, probe.remedy_for(part)))
                 elif self.report:
                     item.user_properties.append(("isolation reset", name))
-        if leaks:
-            self.tell(item, leaks)
+        self.tell(item, leaks)
 
     def check_tasks(self, item: pytest.Item, runner: asyncio.Runner) -> None:
         remedy = "await or cancel it, or use asyncio.TaskGroup"
@@ -224,7 +222,9 @@ class Isolation:
         if item.function.__qualname__ not in names:  # Else a timeout stopped them, and the test.
             self.tell(item, [(f"tasks:{name}", remedy) for name in names])
 
-    def tell(self, item: pytest.Item, leaks: Iterable[tuple[str, str]]) -> None:
+    def tell(self, item: pytest.Item, leaks: list[tuple[str, str]]) -> None:
+        if not leaks:
+            return
         tolerated = [pattern for mark in item.iter_markers("leaks") for pattern in mark.args]
         lines = [
             f"{leak}: {remedy}"

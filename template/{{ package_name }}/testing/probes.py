@@ -677,11 +677,12 @@ class Receivers(Probe):
                 yield part
 
     def accept(self, part: str) -> None:
-        self.then[part][:] = project.signals[part].receivers
+        # In place, since self.saved holds the lists.
+        self.then.setdefault(part, [])[:] = project.signals[part].receivers
 
     def put(self, part: str, value: Any) -> None:
         found = project.signals[part]
-        found.receivers[:] = value
+        found.receivers[:] = [] if value is ABSENT else value
         found.sender_receivers_cache.clear()
 
     def is_leak(self, entry: Any) -> bool:
@@ -914,7 +915,7 @@ class Project:
         if not self.fresh:
             for namespace in self.changed():
                 namespace.save()
-            self.values = [*chain.from_iterable(self.views)]
+            self.values = self.now()
             return
         every = self.namespaces.values()
         for namespace in every:
@@ -922,14 +923,17 @@ class Project:
         self.views = [namespace.vars.values() for namespace in every]
         self.containers = [namespace.containers for namespace in every]
         self.saved = [namespace.saved for namespace in every]
-        self.values = [*chain.from_iterable(self.views)]
+        self.values = self.now()
         self.fresh = False
+
+    def now(self) -> list[Any]:
+        """All values of all namespaces, one after another."""
+        return [*chain.from_iterable(self.views)]
 
     def changed(self) -> list[Namespace]:
         """In the usual case, nothing changed, two comparisons in C."""
         with contextlib.suppress(Exception):  # Values that cannot be compared.
-            now = [*chain.from_iterable(self.views)]
-            if now == self.values and self.containers == self.saved:
+            if self.now() == self.values and self.containers == self.saved:
                 return []
         return [namespace for namespace in self.namespaces.values() if namespace.changed()]
 
@@ -944,7 +948,7 @@ class Project:
             keys = [*namespace.changes()]
             if not keys:  # What libraries keep there for each use.
                 namespace.save()
-                self.values = [*chain.from_iterable(self.views)]
+                self.values = self.now()
             for key in keys:
                 value = namespace.vars.get(key)
                 if value is namespace.values.get(key):  # One list, say, under several names.
