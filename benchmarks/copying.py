@@ -1,6 +1,9 @@
-"""What `copier copy` of the default shape costs, against a template of one file: CPU, in pairs, in one run.
+"""What `copier copy` of the default shape costs, against a template of one file: CPU, in turn, in one run.
 
-.cache/tools/bin/python benchmarks/copying.py [pairs]
+    .cache/tools/bin/python benchmarks/copying.py [rounds]
+
+Beside them, Copier's own share: a template with as many files as the default shape has, all of them empty, in
+one folder. Copier compiles every part of every path, and starts git once for every file that it writes.
 """
 
 import resource
@@ -11,35 +14,42 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+ANSWERS_FILE = "template/{{ _copier_conf.answers_file }}.jinja"
 ONE_FILE = {
     "copier.yml": "_subdirectory: template\nproject_name:\n  type: str\n  default: x\n",
-    "template/{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers | to_nice_yaml }}",
+    ANSWERS_FILE: "{{ _copier_answers | to_nice_yaml }}",
 }
 
 
-def main(pairs: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        one, ours = Path(folder, "one"), Path(folder, "ours")
-        for name, text in ONE_FILE.items():
-            path = one / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        subprocess.run(["git", "clone", "--quiet", ROOT, ours], check=True)
-        (ours / ".git").rename(Path(folder, "git"))  # Both plain folders: cloning is not what is measured.
+def main(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run(["git", "clone", "--quiet", ROOT, folder / "ours"], check=True)
+        (folder / "ours" / ".git").rename(folder / "git")  # Plain folders: cloning is not what is measured.
+        copy(folder / "ours", folder / "first")
+        files = sum(path.is_file() for path in (folder / "first").rglob("*"))
+        write(folder / "one", ONE_FILE)
+        write(folder / "empty", ONE_FILE | {f"template/{number}.txt": "" for number in range(files - 1)})
         seconds = [
-            [
-                copy(template, Path(folder, f"out-{name}-{turn}"))
-                for name, template in (("one", one), ("ours", ours))
-            ]
-            for turn in range(pairs + 1)
-        ][1:]
-        files = sum(path.is_file() for path in Path(folder, "out-ours-0").rglob("*"))
-    ratio = statistics.median(ours / one for one, ours in seconds)
-    baseline, cost = (statistics.median(column) for column in zip(*seconds, strict=True))
+            {
+                template: copy(folder / template, folder / f"{template}-{turn}")
+                for template in ("one", "empty", "ours")
+            }
+            for turn in range(rounds)
+        ]
     print(
-        f"one file {baseline:.3f} s CPU, default shape ({files} files) {cost:.3f} s: "
-        f"{ratio:.2f} times ({pairs} pairs)"
+        f"Copier, one file: {statistics.median(turn['one'] for turn in seconds):.3f} s CPU, {rounds} rounds"
     )
+    for template, title in (("empty", "empty files"), ("ours", "files of the default shape")):
+        ratio = statistics.median(turn[template] / turn["one"] for turn in seconds)
+        print(f"{files} {title}: {ratio:.2f} times that")
+
+
+def write(template: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = template / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def copy(template: Path, target: Path) -> float:

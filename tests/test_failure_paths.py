@@ -79,6 +79,31 @@ def test_no_leak_is_hidden_or_invented(project, options):
     assert found == {name: [words] * len(found[name]) for name, words in promises().items()}
 
 
+def test_the_first_test_of_a_run_is_not_blamed_for_what_it_finds(project):
+    (project.path / "tests" / "test_first.py").write_text(FIRST)
+
+    assert "2 passed" in project.pytest("tests/test_first.py", "-p", "no:randomly").stdout
+
+
+FIRST = """
+from contextvars import ContextVar
+import pytest
+
+tenant = ContextVar("tenant", default="nobody")
+changed = ContextVar("changed", default=None)
+
+@pytest.fixture
+def set_here():
+    changed.set(1)
+
+def test_sets(set_here):
+    assert tenant.get() == "nobody"
+
+def test_is_spared():
+    assert changed.get() is None
+"""
+
+
 def test_the_guard_is_what_tells(project):
     """Without it nobody is named, and the next test suffers."""
     found = verdicts(project, "-p", "no:randomly", "--isolation=off")

@@ -13,6 +13,7 @@ import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,8 @@ def start(project: shapes.Project, *command: str, **environ: str):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # A shell's background job ignores Ctrl-C, and so would what it starts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             yield process
@@ -224,7 +227,7 @@ def test_a_run_that_is_ended_leaves_nothing(project, tmp_path, ending, options):
             os.killpg(run.pid, ending)
         else:
             run.send_signal(ending)
-        run.wait()
+        run.wait(timeout=120)
         (tmp_path / "hold" / "go").touch()  # A worker without its controller ends after its test.
         assert_nothing_left(project)
     marked = mark(project)

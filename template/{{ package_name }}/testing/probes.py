@@ -593,6 +593,7 @@ class ContextVariables(Probe):
         }
 
     def note(self) -> None:
+        project.scan()  # Else the first test would be blamed for every variable that it finds.
         super().note()
         self.context = copy_context()
 
