@@ -30,7 +30,7 @@ for number in range(18):
     vars()[f"Table{number}"] = type(f"Table{number}", (models.Model,), fields)
 """,
     "bench/settings.py": """
-from shop.test_settings import *
+from acme_shop.test_settings import *
 
 INSTALLED_APPS = [*INSTALLED_APPS, "bench"]
 """,
@@ -55,7 +55,7 @@ def pytest_terminal_summary(terminalreporter):
 }
 HEAD = """
 import pytest
-from shop.orders.models import Order
+from acme_shop.orders.models import Order
 
 pytestmark = pytest.mark.django_db{mark}
 numbered = pytest.mark.parametrize("n", range({tests}))
@@ -80,7 +80,7 @@ def rows():
     return [Order.objects.create(product="row") for _ in range(500)]
 """
 SEED = """
-from shop.testing.seeding import seed
+from acme_shop.testing.seeding import seed
 
 
 @seed
@@ -103,7 +103,7 @@ PER_TEST = """
 def shop(db):
     return rows()
 """
-OFF = ["-p", "no:shop.testing.async_db", "-p", "no:shop.testing.seeding"]
+OFF = ["-p", "no:acme_shop.testing.async_db", "-p", "no:acme_shop.testing.seeding"]
 # name: (test module, number of tests, options); what {asked} and {mark} stand for follows from the name.
 VARIANTS = {
     "sync, plugin off": (HEAD + SYNC, 300, OFF),
@@ -137,29 +137,35 @@ def main(rounds: int, databases: list[str]) -> None:
             measure(database, rounds, Path(folder))
 
 
-def measure(database: str, rounds: int, folder: Path) -> None:
+def project(folder: Path, database: str) -> shapes.Project:
+    """A project of 30 tables."""
     template = shapes.copy_template(folder / "template")
-    path = shapes.render(template, folder / "shop", {"package_name": "shop", "database": database})
-    project = shapes.Project(path, shapes.environment(path, "3.11"))
-    if url := os.environ.get("DATABASE_URL"):
-        project.env["DATABASE_URL"] = url if database == "postgresql" else "sqlite:///bench.sqlite3"
+    path = shapes.render(template, folder / "project", {"database": database})
     for name, text in FILES.items():
         (path / name).parent.mkdir(exist_ok=True)
         (path / name).write_text(text)
-    for number, (name, (text, tests, _)) in enumerate(VARIANTS.items()):
-        for placeholder, value in {
-            "{asked}": ", shop" if "asking for" in name else "",
-            "{mark}": "(transaction=True)" if "transaction" in name else "",
-            "{tests}": str(tests),
-        }.items():
-            text = text.replace(placeholder, value)
-        (path / f"bench/test_{number}.py").write_text(text)
+    return shapes.Project(path, shapes.environment(path, "3.11"))
+
+
+def module(name: str) -> str:
+    """The test module of a variant, but for the number of its tests."""
+    asked = ", shop" if "asking for" in name else ""
+    mark = "(transaction=True)" if "transaction" in name else ""
+    return VARIANTS[name][0].replace("{asked}", asked).replace("{mark}", mark)
+
+
+def measure(database: str, rounds: int, folder: Path) -> None:
+    made = project(folder, database)
+    if url := os.environ.get("DATABASE_URL"):
+        made.env["DATABASE_URL"] = url if database == "postgresql" else "sqlite:///bench.sqlite3"
+    for number, (name, (_, tests, _)) in enumerate(VARIANTS.items()):
+        (made.path / f"bench/test_{number}.py").write_text(module(name).replace("{tests}", str(tests)))
     seconds = {name: [] for name in VARIANTS}
     for _ in range(rounds):
         for number, (name, (_, _, options)) in enumerate(VARIANTS.items()):
             command = ["--ds=bench.settings", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *options]
             # Without the plugin, connections are left open, and dropping a PostgreSQL database fails.
-            output = project.pytest(*command, f"bench/test_{number}.py", check=False).stdout
+            output = made.pytest(*command, f"bench/test_{number}.py", check=False).stdout
             seconds[name].append(float(output.rpartition("CPU ")[2].split()[0]))
     print(f"\n{database}, {rounds} rounds: client CPU a test, least and median")
     for name, values in seconds.items():
