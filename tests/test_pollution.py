@@ -70,6 +70,18 @@ def test_the_polluter_is_named(polluted):
     assert "test_polluter.py::test_polluter_" in done.stdout.splitlines()[-1]
 
 
+def test_a_test_that_leaks_is_no_victim(polluted):
+    """It is named by its own run already."""
+    leaking = "import os\n\ndef test_leaks():\n    os.environ['LEAK'] = '1'\n"
+    (polluted.path / "tests" / "polluted" / "test_leaking.py").write_text(leaking)
+    (polluted.path / "tests" / "polluted" / "test_victim.py").unlink()
+
+    command = ["python", "-m", f"{polluted.package.name}.testing.pollution", "--tests", "tests/polluted"]
+    done = polluted.run(*command, check=False)
+
+    assert "Every test passes in this order" in done.stdout.splitlines()[-1]
+
+
 def test_suspects_are_listed_without_running_any(polluted):
     suspect = "from asgiref.sync import sync_to_async\nimport pytest\n\n@pytest.mark.django_db\n"
     suspect += "async def test_suspect():\n    await sync_to_async(print)()\n"

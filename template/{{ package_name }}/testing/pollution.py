@@ -46,15 +46,20 @@ COMMITTING_CLASSES = {"TransactionTestCase", "LiveServerTestCase", "StaticLiveSe
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """As a plugin of the runs below: append to the file named by the environment who failed, in order."""
-    if report.failed and not str(report.longrepr).startswith("isolation: "):
+    """As a plugin of the runs below: append to the file named by the environment who failed, in order.
+
+    Not who leaked: such a test is named already, and what it leaked was put back.
+    """
+    if report.failed and not str(report.longrepr).startswith("leaks "):
         with Path(os.environ[RESULTS]).open("a") as file:
             file.write(f"{report.nodeid}\n")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"python -m {__spec__.name}",
+        description=__doc__.replace("<package>", __spec__.name.partition(".")[0]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("victim", nargs="?", help="id of the failing test, path::name")
     parser.add_argument(
@@ -96,7 +101,11 @@ def find(
             print(f"{candidate} fails alone, too: no other test is needed for that.")
             continue
         earlier = order[: order.index(candidate)]
-        print(f"{candidate} passes alone; {len(earlier)} tests ran before it.", flush=True)
+        print(
+            f"{candidate} passes alone; {len(earlier)} tests ran before it: "
+            f"about {len(earlier).bit_length()} runs to halve them down to one ...",
+            flush=True,
+        )
         if polluter := bisect(candidate, earlier, folder):
             print(
                 f"\n{polluter}\nmakes fail\n{candidate}\n\nSee it:  uv run pytest -p no:randomly",
