@@ -6,6 +6,7 @@ Needs valgrind. SQLite in memory. Each suite is run with 40 tests and with 160, 
 start-up is left out. Instructions are not time: a cache that is cold costs time and no instructions.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = async_db.project(Path(folder), "sqlite")
         titles = [*dict.fromkeys(title for *pair, _ in RATIOS for title in pair)]
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             found = pool.map(lambda title: instructions(project, title), titles)
             counts = dict(zip(titles, found, strict=True))
     for title, count in counts.items():

@@ -83,7 +83,7 @@ def test_every_situation_rolls_back(project, kind, request):
 
 
 @pytest.mark.parametrize("kind", ["memory", "file", "postgresql"])
-@pytest.mark.parametrize("project", ["5.2", "6.1"], indirect=True)
+@pytest.mark.parametrize("project", ["5.2", pytest.param("6.1", marks=pytest.mark.slow)], indirect=True)
 def test_without_the_plugin_they_are_red(project, kind, request):
     ids = [f"conformance/{module}.py::{name}" for module, names in RED.items() for name in names]
     if os.environ.get("CONFORMANCE_TABLE"):

@@ -92,14 +92,18 @@ def guarded(plant, request):
 
 
 @pytest.fixture(scope="session")
-def unguarded(plant):
-    """Each fault in a process of its own, or one would spoil the next."""
-    planted = plant("5.2", "3.11")
-    targets = [f"tests/faults/{module}.py::{name}" for module, name, *_ in faults()]
-    script = f"PACKAGE = {planted.package.name!r}\n{ONE_BY_ONE}"
-    planted.run("python", "-c", script, *targets)
+def unguarded(plant, tmp_path_factory, testrun_uid):
+    """Each fault in a process of its own, or one would spoil the next. Once for all of xdist's workers."""
+    shared = tmp_path_factory.getbasetemp().parent / f"unguarded-{testrun_uid}"
+    with shapes.locked(shared.with_suffix(".lock")):
+        if not shared.exists():
+            planted = plant("5.2", "3.11")
+            targets = [f"tests/faults/{module}.py::{name}" for module, name, *_ in faults()]
+            script = f"PACKAGE = {planted.package.name!r}\n{ONE_BY_ONE}"
+            planted.run("python", "-c", script, *targets)
+            shutil.copytree(planted.path / "off", shared)
     found = {}
-    for file in (planted.path / "off").glob("*.xml"):
+    for file in shared.glob("*.xml"):
         found |= results(file)
     return found
 

@@ -409,6 +409,7 @@ def test_open_pages_are_told_by_production(deploy):
     assert [(one["id"], one["status"]) for one in told] == [(order, "new"), (order, "processed")]
 
 
+@pytest.mark.slow
 def test_health_checks_tell_who_works(deploy):
     """All processes of compose.yml, in its environment, and what Docker would hold of them."""
     site = deploy(use_celery=True, use_procrastinate=True, use_channels=True, use_drf=True)

@@ -166,7 +166,7 @@ from django.db import connection
 """
 
 
-@pytest.mark.parametrize("django_version", ["5.2", "6.1"])
+@pytest.mark.parametrize("django_version", ["5.2", pytest.param("6.1", marks=pytest.mark.slow)])
 def test_runs_one_after_another(projects, django_version):
     project = projects(django_version=django_version)
     assert "4 passed" in project.pytest(*DATABASE_TESTS).stdout  # A fresh checkout.
