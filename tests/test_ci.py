@@ -425,7 +425,8 @@ def test_polluter():
 """
 
 
-@pytest.mark.parametrize("name", [pytest.param("orders", marks=pytest.mark.slow), "reversed"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["orders", "reversed"])
 def test_a_nightly_job_catches_a_polluter(generate, name):
     """Green in the order of the file, red in this job; and the hint's own command names the polluter."""
     project = generate(include_sample=False)
