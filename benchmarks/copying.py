@@ -14,10 +14,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ANSWERS_FILE = "template/{{ _copier_conf.answers_file }}.jinja"
 ONE_FILE = {
     "copier.yml": "_subdirectory: template\nproject_name:\n  type: str\n  default: x\n",
-    ANSWERS_FILE: "{{ _copier_answers | to_nice_yaml }}",
+    "template/{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers | to_nice_yaml }}",
 }
 
 
