@@ -134,13 +134,14 @@ class Isolation:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, Any, Any]:
-        if isinstance(request.node, pytest.Item):  # Class-scoped ones too, outside of a class.
-            if self.item is not request.node:
+        node = request.node
+        if isinstance(node, pytest.Item):  # Class-scoped ones too, outside of a class.
+            if self.item is not node:
                 self.begin(request)
             result = yield
             if isinstance(result, asyncio.Runner):
                 # Its finalizer cancels what is left, and every fixture that uses it is done by then.
-                fixturedef.addfinalizer(partial(self.check_tasks, request.node, result))
+                fixturedef.addfinalizer(partial(self.check_tasks, node, result))
             return result
         fixturedef.addfinalizer(self.is_due)
         if self.item is None:
@@ -292,7 +293,7 @@ def resets() -> Generator[str]:
         mail.outbox.clear()
         yield "mail.outbox"
     for alias, storage in storages_in_memory():
-        # Private, seen in Django 4.2 to 6.1; listdir() takes ten times as long to find nothing.
+        # Private, seen in Django 5.2 and 6.1; listdir() takes ten times as long to find nothing.
         if storage._root._children:
             storage._root._children.clear()
             yield f"storage {alias}"
