@@ -117,18 +117,21 @@ class Isolation:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         SyncToAsync.single_thread_executor.submit(bool).result()  # Its thread outlives every test.
         touched.temporary = str(session.config._tmp_path_factory.getbasetemp())
-        touched.watch()
 
     def pytest_sessionfinish(self) -> None:
         touched.on = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Import what the first request would: it registers receivers, and sets logging up again."""
+        """Import what the first request would: it registers receivers, and sets logging up again.
+
+        Only then begin to watch: collecting, too, raises audit events, and each has its price.
+        """
         if session.items:
             with suppress(Exception):
                 _ = get_resolver().url_patterns
             with suppress(Exception):
                 import_string(settings.ASGI_APPLICATION)
+            touched.watch()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
