@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -186,6 +188,21 @@ class TestSubprocessLeft:
 
     def test_innocent(self):
         subprocess.run([sys.executable, "-c", ""], check=True)
+
+
+@reported("subprocesses:")
+class TestSubprocessLeftWithAPipe:
+    def test_polluter(self):
+        with warnings.catch_warnings(action="ignore"):  # Popen's own, as above.
+            subprocess.Popen(["sleep", "30"], stdout=subprocess.PIPE)
+
+    def test_victim(self):
+        found = [one for one in gc.get_objects() if type(one) is subprocess.Popen]
+        assert [one for one in found if one.stdout and not one.stdout.closed] == []
+
+    def test_innocent(self):
+        with subprocess.Popen(["true"], stdout=subprocess.PIPE) as child:
+            assert child.stdout.read() == b""
 
 
 @reported("tasks:", "poll")

@@ -349,6 +349,10 @@ class Subprocesses(Probe):
 
     def undo(self, part: str) -> None:
         pid = int(part.rpartition("(")[2].rstrip(")"))
+        for made in gc.get_objects():
+            if issubclass(type(made), subprocess.Popen) and made.pid == pid:
+                with made:  # Which closes its pipes; open ones would end the run with a traceback.
+                    made.kill()
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
