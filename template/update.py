@@ -241,8 +241,9 @@ def release(
         else:
             reason = text.splitlines()[-1].rstrip(".")
     raise Stop(
-        f"The template at {source} cannot be used: {reason}. If it has moved, set _src_path in {ANSWERS} "
-        "to where it is now and commit that; a release that is gone must be tagged there again."
+        f"The template at {source} cannot be used: {reason}. If it has moved, or this is a relative "
+        f"path, set _src_path in {ANSWERS} to where it is now and commit that; a release that is gone "
+        "must be tagged there again."
     )
 
 
