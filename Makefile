@@ -5,6 +5,7 @@ DEST ?= demo
 PYTHON ?= python3
 SHELL := /bin/sh
 TOOLS := .cache/tools
+PYTEST := $(TOOLS)/bin/python -m pytest -n 2 --dist worksteal
 PRIVATE_UV := $(CURDIR)/.cache/uv/bin/uv
 UV := $(shell command -v uv 2>/dev/null || echo $(PRIVATE_UV))
 # uv finds itself on the PATH of what it runs; interpreters are those of the machine.
@@ -33,7 +34,7 @@ demo: $(TOOLS)/installed
 test: $(TOOLS)/installed
 	$(TOOLS)/bin/ruff check .
 	$(TOOLS)/bin/ruff format --check .
-	$(TOOLS)/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(PYTEST) $(ARGS)
 
 # A release: raise the version in pyproject.toml, write CHANGELOG.md, `make snapshot`, commit, `make release-check`,
 # then run the workflow Release, or `git tag --annotate v<version>` and push the tag.
@@ -42,13 +43,13 @@ snapshot: $(TOOLS)/installed
 
 release-check: $(TOOLS)/installed
 	$(TOOLS)/bin/python tests/release.py check
-	HERMETIC_REQUIRE_ALL=1 $(TOOLS)/bin/python -m pytest -n 2 --dist worksteal -m "slow or not slow" tests/test_updates.py tests/test_fleet.py tests/test_scenarios.py tests/test_migrations.py
+	HERMETIC_REQUIRE_ALL=1 $(PYTEST) -m "slow or not slow" tests/test_updates.py tests/test_fleet.py tests/test_scenarios.py tests/test_migrations.py
 
 release-notes: $(TOOLS)/installed
 	@$(TOOLS)/bin/python tests/release.py notes
 
 test-all: $(TOOLS)/installed
-	$(TOOLS)/bin/python -m pytest -n 2 --dist worksteal -m "slow or not slow" $(ARGS)
+	$(PYTEST) -m "slow or not slow" $(ARGS)
 
 pins: $(TOOLS)/installed
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev --upgrade --output-file requirements.txt

@@ -17,6 +17,8 @@ from copier import run_copy
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
+# The Makefile's own, for a benchmark or a test that is run without make.
+UV = shutil.which("uv") or str(CACHE / "uv" / "bin" / "uv")
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 # What a developer's shell might hold and a generated project would listen to.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_", "DJANGO_", "PYTEST_", "UV_PROJECT", "VIRTUAL_ENV")
@@ -68,7 +70,7 @@ def required(reason: str) -> None:
 def interpreter(version: str) -> str:
     """The path of a Python of that minor version."""
     found = subprocess.run(
-        ["uv", "python", "find", "--no-project", "--no-python-downloads", version],
+        [UV, "python", "find", "--no-project", "--no-python-downloads", version],
         capture_output=True,
         text=True,
     )
@@ -94,7 +96,7 @@ def environment(project: Path, python: str) -> Path:
 def uv(*command: str, cwd: Path) -> None:
     env = {**os.environ, "UV_COMPILE_BYTECODE": "1"}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    subprocess.run(["uv", *command], cwd=cwd, check=True, env=env)
+    subprocess.run([UV, *command], cwd=cwd, check=True, env=env)
 
 
 @dataclass

@@ -27,8 +27,10 @@ def test_it_does_what_ci_run_does(job):
     assert steps == [
         "uv python install 3.11 3.12 3.13",
         "docker compose --file .ci/compose.yml up --detach --wait",
-        ".ci/run",
+        '.ci/run "$TARGET"',
     ]
+    target = job["steps"][-1]["env"]["TARGET"]
+    assert target == "${{ github.event_name == 'schedule' && 'test-all' || 'test' }}"
     assert (shapes.ROOT / ".ci" / "run").stat().st_mode & 0o111
 
 
