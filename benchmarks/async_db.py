@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+import cpu  # noqa: E402
 import shapes  # noqa: E402
 
 FILES = {
@@ -33,24 +34,7 @@ from acme_shop.test_settings import *
 
 INSTALLED_APPS = [*INSTALLED_APPS, "bench"]
 """,
-    "bench/conftest.py": """
-import time
-
-import pytest
-
-marks = []
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
-    result = yield
-    marks.append(time.process_time())
-    return result
-
-
-def pytest_terminal_summary(terminalreporter):
-    terminalreporter.write_line(f"CPU {(marks[-1] - marks[0]) / (len(marks) - 1)}")
-""",
+    "bench/conftest.py": cpu.CONFTEST,
 }
 HEAD = """
 import pytest
@@ -131,48 +115,36 @@ RATIOS = [
 
 
 def main(rounds: int, databases: list[str]) -> None:
-    keep_to_one_processor()
+    cpu.keep_to_one_processor()
     for database in databases:
         with tempfile.TemporaryDirectory() as folder:
             measure(database, rounds, Path(folder))
 
 
-def keep_to_one_processor() -> None:
-    """Without it, the same code took up to twice as long from one run to the next."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
-def project(folder: Path, database: str) -> shapes.Project:
-    """A project of 30 tables."""
+def measure(database: str, rounds: int, folder: Path) -> None:
     template = shapes.copy_template(folder / "template")
     path = shapes.render(template, folder / "project", {"database": database})
+    project = shapes.Project(path, shapes.environment(path, "3.11"))
+    if url := os.environ.get("DATABASE_URL"):
+        project.env["DATABASE_URL"] = url if database == "postgresql" else "sqlite:///bench.sqlite3"
     for name, text in FILES.items():
         (path / name).parent.mkdir(exist_ok=True)
         (path / name).write_text(text)
-    return shapes.Project(path, shapes.environment(path, "3.11"))
-
-
-def module(name: str) -> str:
-    """The test module of a variant, but for the number of its tests."""
-    asked = ", shop" if "asking for" in name else ""
-    mark = "(transaction=True)" if "transaction" in name else ""
-    return VARIANTS[name][0].replace("{asked}", asked).replace("{mark}", mark)
-
-
-def measure(database: str, rounds: int, folder: Path) -> None:
-    made = project(folder, database)
-    if url := os.environ.get("DATABASE_URL"):
-        made.env["DATABASE_URL"] = url if database == "postgresql" else "sqlite:///bench.sqlite3"
-    for number, (name, (_, tests, _)) in enumerate(VARIANTS.items()):
-        (made.path / f"bench/test_{number}.py").write_text(module(name).replace("{tests}", str(tests)))
+    for number, (name, (text, tests, _)) in enumerate(VARIANTS.items()):
+        for placeholder, value in {
+            "{asked}": ", shop" if "asking for" in name else "",
+            "{mark}": "(transaction=True)" if "transaction" in name else "",
+            "{tests}": str(tests),
+        }.items():
+            text = text.replace(placeholder, value)
+        (path / f"bench/test_{number}.py").write_text(text)
     seconds = {name: [] for name in VARIANTS}
     for _ in range(rounds):
         for number, (name, (_, _, options)) in enumerate(VARIANTS.items()):
             command = ["--ds=bench.settings", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *options]
             # Without the plugin, connections are left open, and dropping a PostgreSQL database fails.
-            output = made.pytest(*command, f"bench/test_{number}.py", check=False).stdout
-            seconds[name].append(float(output.rpartition("CPU ")[2].split()[0]))
+            output = project.pytest(*command, f"bench/test_{number}.py", check=False).stdout
+            seconds[name].append(cpu.of_a_test(output))
     print(f"\n{database}, {rounds} rounds: client CPU a test, least and median")
     for name, values in seconds.items():
         print(f"  {name:28} {min(values) * 1000:7.2f} {statistics.median(values) * 1000:7.2f} ms")

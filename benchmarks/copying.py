@@ -6,12 +6,13 @@ Beside them, Copier's own share: a template with as many files as the default sh
 one folder. Copier compiles every part of every path, and starts git once for every file that it writes.
 """
 
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import cpu
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE_FILE = {
@@ -21,6 +22,7 @@ ONE_FILE = {
 
 
 def main(rounds: int) -> None:
+    cpu.keep_to_one_processor()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         subprocess.run(["git", "clone", "--quiet", ROOT, folder / "ours"], check=True)
@@ -52,12 +54,11 @@ def write(template: Path, files: dict[str, str]) -> None:
 
 
 def copy(template: Path, target: Path) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = cpu.of_children()
     subprocess.run(
         [sys.executable, "-m", "copier", "copy", "--quiet", "--defaults", template, target], check=True
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu.of_children() - before
 
 
 if __name__ == "__main__":

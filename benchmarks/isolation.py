@@ -9,7 +9,6 @@ Two ratios each: of whole runs, start-up included, which is what a user waits fo
 the second one on. The median of the rounds' ratios counts.
 """
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-import async_db
+import cpu
 import shapes
 
 EMPTY = """
@@ -66,7 +65,7 @@ class Seconds(NamedTuple):
 
 
 def main(rounds: int) -> None:
-    async_db.keep_to_one_processor()
+    cpu.keep_to_one_processor()
     with tempfile.TemporaryDirectory() as folder:
         template = shapes.copy_template(Path(folder, "template"))
         path = shapes.render(template, Path(folder, "project"), {})
@@ -74,7 +73,7 @@ def main(rounds: int) -> None:
         bench = path / "tests" / "bench"
         bench.mkdir()
         (bench / "__init__.py").write_text('"""Suites of the benchmark."""\n')
-        (bench / "conftest.py").write_text(async_db.FILES["bench/conftest.py"])
+        (bench / "conftest.py").write_text(cpu.CONFTEST)
         (bench / "test_empty.py").write_text(EMPTY)
         (bench / "test_database.py").write_text(DATABASE)
         measure(project, "1000 empty tests", "test_empty", rounds)
@@ -111,14 +110,13 @@ def measure(project: shapes.Project, title: str, name: str, rounds: int) -> None
 
 
 def run(project: shapes.Project, name: str, options: list[str]) -> Seconds:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = cpu.of_children()
     command = ["pytest", "-q", "-p", "no:randomly", f"tests/bench/{name}.py", *options]
     done = subprocess.run(command, cwd=project.path, env=project.environ(), capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    whole = cpu.of_children() - before
     if done.returncode:
         sys.exit(done.stdout)
-    whole = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Seconds(whole, float(done.stdout.rpartition("CPU ")[2].split()[0]))
+    return Seconds(whole, cpu.of_a_test(done.stdout))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def main() -> None:
         pins = set()
         for answers in (EVERYTHING, {**EVERYTHING, "ci_shards": 2}):
             project = shapes.render(template, Path(folder, f"project-{len(answers)}"), answers)
-            command = ["uv", "pip", "compile", "--quiet", "--universal", "--upgrade", "--no-annotate"]
+            command = [shapes.UV, "pip", "compile", "--quiet", "--universal", "--upgrade", "--no-annotate"]
             options = ["--python-version", "3.11", "--no-header", "--group", "dev", "pyproject.toml"]
             compiled = subprocess.run(
                 [*command, *options], cwd=project, check=True, stdout=subprocess.PIPE, text=True
