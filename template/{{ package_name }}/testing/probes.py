@@ -207,13 +207,17 @@ class Clock(Probe):
 def _freezer() -> Any:
     """The freezer that started last: freezegun (1.5) keeps its factories, not itself."""
     api = sys.modules["freezegun.api"]
-    freezers = (item for item in gc.get_objects() if type(item) is api._freeze_time)
     factory = api.freeze_factories[-1]
-    for freezer in freezers:
+    for freezer in _living(api._freeze_time):
         if getattr(freezer, "_isolation_stopped", False) is False and api.freeze_factories:
             freezer._isolation_stopped = True
             return freezer
     raise RuntimeError(f"isolation: cannot stop {factory!r}")
+
+
+def _living(kind: type) -> Iterator[Any]:
+    """All objects of a type: type(), since isinstance() would evaluate lazy ones."""
+    return (one for one in gc.get_objects() if issubclass(type(one), kind))
 
 
 class Patches(Probe):
@@ -333,8 +337,8 @@ class Threads(Probe):
 
 def _drop_finished_async_to_sync() -> None:
     """A logged or noted error keeps the frames that it passed, and so the executor of async_to_sync."""
-    for frame in gc.get_objects():
-        if type(frame) is FrameType and frame.f_code is AsyncToSync.__call__.__code__:
+    for frame in _living(FrameType):
+        if frame.f_code is AsyncToSync.__call__.__code__:
             with contextlib.suppress(RuntimeError):  # It still runs.
                 frame.clear()
 
@@ -349,8 +353,8 @@ class Subprocesses(Probe):
 
     def undo(self, part: str) -> None:
         pid = int(part.rpartition("(")[2].rstrip(")"))
-        for made in gc.get_objects():
-            if issubclass(type(made), subprocess.Popen) and made.pid == pid:
+        for made in _living(subprocess.Popen):
+            if made.pid == pid:
                 with made:  # Which closes its pipes; open ones would end the run with a traceback.
                     made.kill()
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
