@@ -201,18 +201,22 @@ class Clock(Probe):
                 time_machine.travel(0).stop()
         else:
             while len(sys.modules["freezegun.api"].freeze_factories) > value:
-                _freezer().stop()
+                _stop_freezegun()
 
 
-def _freezer() -> Any:
-    """The freezer that started last: freezegun (1.5) keeps its factories, not itself."""
-    api = sys.modules["freezegun.api"]
-    factory = api.freeze_factories[-1]
-    for freezer in _living(api._freeze_time):
-        if getattr(freezer, "_isolation_stopped", False) is False and api.freeze_factories:
-            freezer._isolation_stopped = True
-            return freezer
-    raise RuntimeError(f"isolation: cannot stop {factory!r}")
+def _stop_freezegun() -> None:
+    """Stop the freezer that started last: often it is gone, since freezegun keeps its factory only.
+
+    So by a new one, told to look for each fake in all modules (private, seen in freezegun 1.5).
+    """
+    api = vars(sys.modules["freezegun.api"])
+    reals = {name: f"real_{name.removeprefix('fake_')}" for name in api if name.startswith("fake_")}
+    reals |= {"FakeDate": "real_date", "FakeDatetime": "real_datetime"}
+    reals = {fake: real for fake, real in reals.items() if real in api}
+    freezer = api["freeze_time"]("2020-01-01")
+    freezer.fake_names = tuple(reals)
+    freezer.reals = {id(api[fake]): api[real] for fake, real in reals.items()}
+    freezer.stop()
 
 
 def _living(kind: type) -> Iterator[Any]:
