@@ -39,21 +39,21 @@ test: $(TOOLS)/installed
 # A release: raise the version in pyproject.toml, write CHANGELOG.md, `make snapshot`, commit, `make release-check`,
 # then run the workflow Release, or `git tag --annotate v<version>` and push the tag.
 snapshot: $(TOOLS)/installed
-	$(TOOLS)/bin/python tests/releases.py snapshot
+	$(TOOLS)/bin/python tests/support/releases.py snapshot
 
 release-check: $(TOOLS)/installed
-	$(TOOLS)/bin/python tests/release.py check
-	HERMETIC_REQUIRE_ALL=1 $(PYTEST) -m "slow or not slow" tests/test_updates.py tests/test_fleet.py tests/test_scenarios.py tests/test_migrations.py
+	$(TOOLS)/bin/python tests/support/release.py check
+	HERMETIC_REQUIRE_ALL=1 $(PYTEST) -m "slow or not slow" tests/updates/test_updates.py tests/updates/test_fleet.py tests/updates/test_scenarios.py tests/updates/test_migrations.py
 
 release-notes: $(TOOLS)/installed
-	@$(TOOLS)/bin/python tests/release.py notes
+	@$(TOOLS)/bin/python tests/support/release.py notes
 
 test-all: $(TOOLS)/installed
 	$(PYTEST) -m "slow or not slow" $(ARGS)
 
 pins: $(TOOLS)/installed
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev --upgrade --output-file requirements.txt
-	$(TOOLS)/bin/python tests/pins.py
+	$(TOOLS)/bin/python tests/support/pins.py
 
 $(TOOLS)/installed: requirements.txt | $(UV)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is Python %d.%d; name one from 3.11 on: make PYTHON=python3.12" % sys.version_info[:2])'

@@ -10,7 +10,7 @@ import shapes
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The fleet's figures, added up over its projects (tests/test_fleet.py)."""
+    """The fleet's figures, added up over its projects (tests/updates/test_fleet.py)."""
     passed = [dict(report.user_properties) for report in terminalreporter.getreports("passed")]
     if fleet := [found for found in passed if "fleet" in found]:
         total = {name: sum(found["fleet"][name] for found in fleet) for name in fleet[0]["fleet"]}

@@ -11,8 +11,8 @@ import pytest
 import releases
 import shapes
 import yaml
+from ownership import SPECS
 from releases import HEAD, NEXT, Subject
-from test_ownership import SPECS
 
 SEED = 20261121
 CROSSINGS = [(HEAD, NEXT), *((tag, HEAD) for tag in releases.released())]

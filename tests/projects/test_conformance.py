@@ -1,7 +1,7 @@
-"""The situations of tests/conformance, in a generated project, on every database, with and without async_db.
+"""Every situation of payloads/conformance, on every database, with and without the plugin for async tests.
 
-`CONFORMANCE_TABLE=1 make test ARGS=tests/test_conformance.py` runs every situation without the plugin, too;
-then `python tests/test_conformance.py` prints the table.
+`CONFORMANCE_TABLE=1 make test ARGS=tests/projects/test_conformance.py` also runs every situation without the
+plugin; then `python tests/projects/test_conformance.py` prints the table.
 """
 
 import os
@@ -47,7 +47,7 @@ def project(generate, request):
         database="postgresql",
         django_version=request.param,
     )
-    shutil.copytree(Path(__file__).parent / "conformance", project.path / "conformance")
+    shutil.copytree(shapes.PAYLOADS / "conformance", project.path / "conformance")
     if url := os.environ.get("CONFORMANCE_DATABASE_URL"):  # Else the project starts a PostgreSQL.
         project.env["DATABASE_URL"] = url
     return project

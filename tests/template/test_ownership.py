@@ -4,20 +4,12 @@ import re
 
 import pytest
 import shapes
-import yaml
+from ownership import DECLARED, OWNERS, SPECS
 from pathspec import PathSpec
 
-OWNERS = {"project": "_skip_if_exists", "template": "_template_owned", "shared": "_shared"}
-DECLARED = yaml.safe_load((shapes.ROOT / "ownership.yml").read_text())
 CATALOGUE = shapes.catalogue()
 # What the first lines of a file of the template name: a seam, or a place that is the project's.
 POINTERS = re.compile(r"\b(?:settings|urls|routing|conftest|tasks)\.py\b|\b[Yy]ours?\b|--data\b")
-
-
-SPECS = {
-    owner: PathSpec.from_lines("gitignore", [f"/{line}" for line in DECLARED[key]])
-    for owner, key in OWNERS.items()
-}
 
 
 def files(tree):
@@ -56,8 +48,9 @@ def test_files_of_the_template_say_where_to_extend(rendered, shape):
 
     for name in SPECS["template"].match_files(files(tree)):
         heads = [head(tree / name)]
-        if "/testing/" in name:
-            heads.append(head(tree / package(tree) / "testing" / "__init__.py"))
+        folder = (tree / name).parent
+        if folder.parent.name == package(tree):  # testing/, postgresql/
+            heads.append(head(folder / "__init__.py"))
         assert any(map(POINTERS.search, heads)), f"{name} does not say where to extend instead"
 
 

@@ -1,4 +1,4 @@
-"""Renew tests/constraints.txt: the versions that the template's tests install into generated projects."""
+"""Renew constraints.txt: the versions that the template's tests install into generated projects."""
 
 import subprocess
 import tempfile

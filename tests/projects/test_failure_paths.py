@@ -1,4 +1,4 @@
-"""However a test ends, the guard neither hides a leak nor invents one: see faults/paths.py."""
+"""However a test ends, the guard neither hides a leak nor invents one: see payloads/faults/paths.py."""
 
 import ast
 import json
@@ -8,7 +8,7 @@ import shutil
 import pytest
 import shapes
 
-PATHS = shapes.ROOT / "tests" / "faults" / "paths.py"
+PATHS = shapes.PAYLOADS / "faults" / "paths.py"
 # Writes every report of a run, as pytest counts it, with its text.
 RECORDER = """
 import json, pathlib

@@ -10,8 +10,8 @@ import shapes
 import yaml
 from copier import run_copy
 from copier.errors import UnsafeTemplateError
+from ownership import SPECS
 from releases import HEAD, NEXT, Subject
-from test_ownership import SPECS
 
 CATALOGUE = shapes.catalogue()
 # The template as it stands is updated from every release, and to one that changes every file.
@@ -141,4 +141,4 @@ def test_the_fixtures_are_the_tagged_trees(tmp_path):
             releases.git("archive", "--output", str(archive), tag, cwd=shapes.ROOT)
             shutil.unpack_archive(archive, tmp_path / "tagged" / tag, filter="data")
             tagged = shapes.copy_template(tmp_path / "copy" / tag, root=tmp_path / "tagged" / tag)
-            assert kept == releases.contents(tagged), f"tests/releases/{tag}.tar.xz is not what {tag} has"
+            assert kept == releases.contents(tagged), f"{tag}.tar.xz is not what {tag} has"

@@ -1,7 +1,7 @@
 """Is this commit a release? `make release-check` says yes, or why not, without changing anything.
 
-    python tests/release.py check      version, changelog, tag and fixture
-    python tests/release.py notes      the changelog entry of the version
+    python tests/support/release.py check      version, changelog, tag and fixture
+    python tests/support/release.py notes      the changelog entry of the version
 
 The version is written in one place, pyproject.toml; the tag is `v<version>`.
 """
@@ -52,12 +52,11 @@ def problems(version: str, tags: set[str], changelog: str, fixture: dict | None,
         for name in NAMED
         if entry and name not in entry
     ]
+    snapshot = f"tests/updates/releases/v{version}.tar.xz"
     if fixture is None:
-        found.append(f"tests/releases/v{version}.tar.xz is missing: run `make snapshot` and commit it.")
+        found.append(f"{snapshot} is missing: run `make snapshot` and commit it.")
     elif fixture != tree:
-        found.append(
-            f"tests/releases/v{version}.tar.xz is not this template: run `make snapshot` and commit it."
-        )
+        found.append(f"{snapshot} is not this template: run `make snapshot` and commit it.")
     return found
 
 

@@ -1,6 +1,6 @@
-"""The template's releases: kept in tests/releases as compressed trees, served from a repository made of them.
+"""The template's releases: kept in tests/updates/releases as compressed trees, and served from a repository.
 
-    python tests/releases.py snapshot     the template as it stands becomes tests/releases/v<version>.tar.xz
+    python tests/support/releases.py snapshot     keeps the template as it stands as v<version>.tar.xz
 
 <version> is the one in pyproject.toml. A clone may have no tags, and a test no network; these it has.
 """
@@ -27,7 +27,7 @@ import shapes
 from copier import run_copy, run_update
 from packaging.version import Version
 
-FIXTURES = shapes.ROOT / "tests" / "releases"
+FIXTURES = shapes.ROOT / "tests" / "updates" / "releases"
 # The template as it stands, and one that comes after it, for tests.
 HEAD, NEXT = "v1000.0.0", "v1001.0.0"
 # Git of a machine that is configured in no way; copier update runs git too.

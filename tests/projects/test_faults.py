@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 import shapes
 
-FAULTS = shapes.ROOT / "tests" / "faults"
+FAULTS = shapes.PAYLOADS / "faults"
 MODULES = ("test_process", "test_state", "test_leftovers")
 ONE_BY_ONE = """
 import gc, os, sys, pytest, asyncio, unittest.mock, django.test

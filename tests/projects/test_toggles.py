@@ -2,13 +2,12 @@
 
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 import shapes
-from test_rendering import COMBINATIONS
+from shapes import COMBINATIONS
 
-POLLUTERS = Path(__file__).parent / "polluters"
+POLLUTERS = shapes.PAYLOADS / "polluters"
 # What each toggle's plugin undoes: whole lines (indented), or the part of one.
 RESETS = {
     "celery": [
