@@ -63,7 +63,7 @@ def rows():
     return [Order.objects.create(product="row") for _ in range(500)]
 """
 SEED = """
-from acme_shop.testing.seeding import seed
+from acme_shop.testing import seed
 
 
 @seed
@@ -86,7 +86,7 @@ PER_TEST = """
 def shop(db):
     return rows()
 """
-OFF = ["-p", "no:acme_shop.testing.async_db", "-p", "no:acme_shop.testing.seeding"]
+OFF = ["-p", "no:hermetic-rollback", "-p", "no:hermetic-seeds"]
 # name: (test module, number of tests, options); what {asked} and {mark} stand for follows from the name.
 VARIANTS = {
     "sync, plugin off": (HEAD + SYNC, 300, OFF),

@@ -53,7 +53,7 @@ OFF = [
     "-p",
     "no:socket",
     "-o",
-    "addopts=--ds=acme_shop.test_settings -p acme_shop.testing",
+    "addopts=--ds=acme_shop.test_settings -p acme_shop.testing.plugin",
 ]
 
 

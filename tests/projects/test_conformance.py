@@ -13,7 +13,7 @@ import pytest
 import shapes
 
 RESULTS = shapes.CACHE / "conformance"
-WITHOUT = ("-p", "no:shop.testing.async_db", "--tb=no", "--timeout=15")
+WITHOUT = ("-p", "no:hermetic-rollback", "--tb=no", "--timeout=15")
 # Red on every database and Django without the plugin: what it is there for.
 RED = {
     "test_orm": {

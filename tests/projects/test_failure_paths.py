@@ -9,6 +9,7 @@ import pytest
 import shapes
 
 PATHS = shapes.PAYLOADS / "faults" / "paths.py"
+LEAK = "1 leak: environ:LEAK (unset → 'left'): use monkeypatch.setenv()"
 # Writes every report of a run, as pytest counts it, with its text.
 RECORDER = """
 import json, pathlib
@@ -47,10 +48,10 @@ def verdicts(project, *options) -> dict[str, list[set[str]]]:
     for name, word, text in json.loads((project.path / "counted.json").read_text()):
         words = told.setdefault(name, set())
         text = re.sub(r"\A\[gw\d\] .*\n", "", text)  # pytest-xdist says which worker.
-        if "leaks " in text:
-            assert {*re.findall(r"leaks \w+:.*", text)} == {"leaks environ:LEAK: use monkeypatch.setenv()"}
+        if "1 leak: " in text:
+            assert {*re.findall(r"1 leak: .*", text)} == {LEAK}
             words |= {"leaks"} if word == "error" else {"leak hidden"}
-        if word != "error" or not text.startswith("leaks "):
+        if word != "error" or not text.startswith("1 leak: "):
             words |= {word}
     found = {}
     for name, words in told.items():

@@ -5,6 +5,7 @@ each victim is spoilt: so every fault is one, and every verdict is the guard's d
 """
 
 import ast
+import re
 import shutil
 import sys
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ import shapes
 
 FAULTS = shapes.PAYLOADS / "faults"
 MODULES = ("test_process", "test_state", "test_leftovers")
+LEAKED = re.compile(r"Leaked: \d+ leaks?: ")
 ONE_BY_ONE = """
 import gc, os, sys, pytest, asyncio, unittest.mock, django.test
 import faker.providers, factory.django, pytest_asyncio.plugin, time_machine, xdist.plugin
@@ -25,7 +27,7 @@ for target in sys.argv[1:]:
         name = target.rpartition("::")[2]
         options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--isolation=off", "-p", "no:socket",
                    "-W", "ignore::pytest.PytestAssertRewriteWarning",
-                   "--override-ini=addopts=--ds=%s.test_settings -p %s.testing" % (PACKAGE, PACKAGE),
+                   "--override-ini=addopts=--ds=%s.test_settings -p %s.testing.plugin" % (PACKAGE, PACKAGE),
                    f"--junitxml=off/{name}.xml"]
         os._exit(pytest.main([*options, target]))
     os.waitpid(pid, 0)
@@ -124,7 +126,7 @@ def test_the_polluter_is_judged(guarded, module, name, verdict, words, notes):
     else:
         assert len(polluter) == 1
         assert all(word in polluter[0] for word in words)
-        assert ("Leak: leaks" in polluter[0]) == (verdict == "reported")
+        assert bool(LEAKED.search(polluter[0])) == (verdict == "reported")
 
 
 @pytest.mark.parametrize(("module", "name", "verdict", "words", "notes"), TABLE)

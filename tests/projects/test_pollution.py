@@ -80,16 +80,3 @@ def test_a_test_that_leaks_is_no_victim(polluted):
     done = polluted.run(*command, check=False)
 
     assert "Every test passes in this order" in done.stdout.splitlines()[-1]
-
-
-def test_suspects_are_listed_without_running_any(polluted):
-    suspect = "from asgiref.sync import sync_to_async\nimport pytest\n\n@pytest.mark.django_db\n"
-    suspect += "async def test_suspect():\n    await sync_to_async(print)()\n"
-    (polluted.path / "tests" / "polluted" / "test_suspect.py").write_text(suspect)
-
-    done = polluted.run(
-        "python", "-m", f"{polluted.package.name}.testing.pollution", "--suspects", check=False
-    )
-
-    assert "test_suspect" in done.stdout
-    assert "test_neutral" not in done.stdout

@@ -14,7 +14,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import TestCase, TransactionTestCase
 from shop.orders.models import Order
-from shop.testing.seeding import seed
+from shop.testing import seed
 
 pytestmark = pytest.mark.django_db
 """
@@ -261,7 +261,7 @@ def test_rows_of_migrations_and_fixtures_are_no_left_overs(write, run, project):
 @sqlite
 def test_a_database_without_a_record_is_refused(write, run, project):
     write("test_one.py", UNSEEDED)
-    assert not run("--reuse-db", "-p", "no:shop.testing.seeding").failures
+    assert not run("--reuse-db", "-p", "no:hermetic-reused").failures
 
     done = run("--reuse-db")
 

@@ -14,12 +14,14 @@ DEFAULTS = {
     "use_drf": False,
     "ci_provider": "github",
     "include_sample": True,
+    "testing_layer": "embedded",
 }
 VALUES = {
     **{question: [False, True] for question in DEFAULTS},
     "django_version": ["5.2", "6.1"],
     "database": ["sqlite", "postgresql"],
     "ci_provider": ["github", "gitlab", "none"],
+    "testing_layer": ["embedded", "package"],
 }
 
 

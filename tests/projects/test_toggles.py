@@ -11,16 +11,16 @@ POLLUTERS = shapes.PAYLOADS / "polluters"
 # What each toggle's plugin undoes: whole lines (indented), or the part of one.
 RESETS = {
     "celery": [
-        "    celery_app.set_current()\n    celery_app.set_default()",
+        "    _celery_app.set_current()\n    _celery_app.set_default()",
         "        app.close()",
-        "    _put_back(celery_app.tasks, imported | tasks)",
+        "    _put_back(_celery_app.tasks, imported | tasks)",
         "imported | ",
-        "    _put_back(celery_app.conf.changes, changes)",
+        "    _put_back(_celery_app.conf.changes, changes)",
         "        signal.receivers = before",
-        "    _state._on_app_finalizers &= shared_tasks",
-        "    _DUMMY_CLIENT_CACHE.clear()",
+        "    compat.celery_shared_tasks().intersection_update(shared_tasks)",
+        "    compat.celery_memory_results().clear()",
         "    Channel.queues.clear()",
-        '    monkeypatch.setattr(celery_app.log, "setup", lambda *args, **options: None)',
+        '    monkeypatch.setattr(_celery_app.log, "setup", lambda *args, **options: None)',
         '    monkeypatch.setattr(DjangoWorkerFixup, "django_setup", lambda self: None)',
     ],
     "channels": [

@@ -87,6 +87,10 @@ def environment(project: Path, python: str) -> Path:
     """A virtual environment with what the project's pyproject.toml asks for; shared by equal sets."""
     settings = tomllib.loads((project / "pyproject.toml").read_text())
     wanted = repr([python, settings["project"]["dependencies"], settings["dependency-groups"]])
+    links = []
+    if "hermetic-django" in wanted:
+        links = ["--no-sources", "--find-links", str(wheel().parent)]
+        wanted += wheel().parent.name
     key = hashlib.sha256((wanted + CONSTRAINTS.read_text()).encode()).hexdigest()[:12]
     venv = CACHE / "environments" / f"{python}-{key}"
     with locked(venv.with_name(f"{venv.name}.lock")):
@@ -94,9 +98,24 @@ def environment(project: Path, python: str) -> Path:
             shutil.rmtree(venv, ignore_errors=True)
             uv("venv", "--quiet", "--python", interpreter(python), str(venv), cwd=project)
             packages = ["-r", "pyproject.toml", "--group", "dev", "--constraint", str(CONSTRAINTS)]
-            uv("pip", "install", "--quiet", "--python", str(venv), *packages, cwd=project)
+            uv("pip", "install", "--quiet", "--python", str(venv), *packages, *links, cwd=project)
             (venv / "complete").touch()
     return venv
+
+
+@cache
+def wheel() -> Path:
+    """The package of the testing layer, built once for its content."""
+    sources = [ROOT / "pyproject.toml", *sorted((ROOT / "template").glob("*package_name*/testing/**/*.py"))]
+    sources += sorted((ROOT / "template").glob("*package_name*/postgresql/*.py"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:12]
+    folder = CACHE / "wheels" / digest
+    with locked(folder.with_name(f"{digest}.lock")):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            uv("build", "--quiet", "--wheel", "--out-dir", str(folder), cwd=ROOT)
+            (folder / "complete").touch()
+    return next(folder.glob("*.whl"))
 
 
 def uv(*command: str, cwd: Path) -> None:

@@ -48,9 +48,9 @@ def test_files_of_the_template_say_where_to_extend(rendered, shape):
 
     for name in SPECS["template"].match_files(files(tree)):
         heads = [head(tree / name)]
-        folder = (tree / name).parent
-        if folder.parent.name == package(tree):  # testing/, postgresql/
-            heads.append(head(folder / "__init__.py"))
+        if name.startswith(package(tree)) and name.count("/") > 1:  # In testing/ or postgresql/.
+            folder = "/".join(name.split("/")[:2])
+            heads.append(head(tree / folder / "__init__.py"))
         assert any(map(POINTERS.search, heads)), f"{name} does not say where to extend instead"
 
 

@@ -30,7 +30,7 @@ STORE = Path("/var/cache")
 INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-instructions"]
 INITDB += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
 UNSAFE = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
-run_id = uuid.uuid4().hex  # Of this process and those that Django or pytest-xdist starts.
+run_id = uuid.uuid4().hex  # Of this process and those that Django starts; pytest-xdist's have RUN.
 held: list[int] = []
 
 

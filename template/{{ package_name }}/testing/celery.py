@@ -1,8 +1,8 @@
 """Celery in tests: eager tasks, no broker, nothing kept from one test to the next.
 
-test_settings.py makes tasks run in the caller, through the real serializer. This plugin undoes what
+test_settings.py makes tasks run in the caller, through the real serializer. This module reverts what
 a test changes in Celery's process-wide state, and refuses to publish: Celery would wait for a broker
-for up to 20 s, or put the message into the developer's own.
+for up to 20 s, or put the message into the developer's broker.
 """
 
 from collections.abc import Generator
@@ -10,15 +10,14 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import pytest
-from celery import Task, _state, signals
-from celery.backends.cache import _DUMMY_CLIENT_CACHE
+from celery import Celery, Task, signals
 from celery.contrib.testing.worker import start_worker
 from celery.fixups.django import DjangoWorkerFixup
 from celery.worker import WorkController
 from kombu.messaging import Producer
 from kombu.transport.memory import Channel
 
-from .. import celery_app
+from . import compat
 
 SIGNALS = [signal for signal in vars(signals).values() if isinstance(signal, signals.Signal)]
 
@@ -29,36 +28,36 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _celery_session() -> None:
-    """Import now what Celery imports late: it changes loggers, and registers tasks."""
-    celery_app.autodiscover_tasks(force=True)
+def _celery_app() -> Celery:
+    """The project's app, the current one. What Celery imports late is imported now: it changes
+    loggers, and registers tasks.
+    """
+    app = compat.celery_current_app()
+    app.autodiscover_tasks(force=True)
     import_module("celery.app.amqp")
     import_module("celery.apps.worker")
+    return app
 
 
 @pytest.fixture(autouse=True)
-def _celery_isolation() -> Generator[None]:
+def _celery_isolation(_celery_app: Celery) -> Generator[None]:
     """Put back the current app, its configuration and tasks, signal receivers, messages, results."""
-    tasks, changes = dict(celery_app.tasks), dict(celery_app.conf.changes)
+    tasks, changes = dict(_celery_app.tasks), dict(_celery_app.conf.changes)
     receivers = {signal: list(signal.receivers or ()) for signal in SIGNALS}
-    # Private, seen in Celery 5.7: shared_task adds to it what each new app has to register,
-    shared_tasks = set(_state._on_app_finalizers)
-    # and registers it at once in each of these.
-    apps = set(_state._get_active_apps())
+    shared_tasks, apps = set(compat.celery_shared_tasks()), set(compat.celery_apps())
     yield
-    for app in set(_state._get_active_apps()) - apps:
+    for app in set(compat.celery_apps()) - apps:
         app.close()
-    celery_app.set_current()
-    celery_app.set_default()
+    _celery_app.set_current()
+    _celery_app.set_default()
     # A module that a test is the first to import stays imported, so its tasks stay registered.
-    imported = {name: task for name, task in celery_app.tasks.items() if not _is_local(task)}
-    _put_back(celery_app.tasks, imported | tasks)
-    _put_back(celery_app.conf.changes, changes)
+    imported = {name: task for name, task in _celery_app.tasks.items() if not _is_local(task)}
+    _put_back(_celery_app.tasks, imported | tasks)
+    _put_back(_celery_app.conf.changes, changes)
     for signal, before in receivers.items():
         signal.receivers = before
-    _state._on_app_finalizers &= shared_tasks
-    # Private, seen in Celery 5.7: where cache+memory:// keeps all results of the process.
-    _DUMMY_CLIENT_CACHE.clear()
+    compat.celery_shared_tasks().intersection_update(shared_tasks)
+    compat.celery_memory_results().clear()
     Channel.queues.clear()
 
 
@@ -104,6 +103,7 @@ def celery_live_worker(
     transactional_db: None,
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
+    _celery_app: Celery,
     _celery_publishing_refused: pytest.MonkeyPatch,
 ) -> Generator[WorkController]:
     """A real worker, in a thread, on a broker in memory: tasks run as they do in production.
@@ -111,16 +111,16 @@ def celery_live_worker(
         def test_it(celery_live_worker):
             assert process_order.delay(order.pk).get(timeout=10) is True
 
-    It has a database connection of its own, so the test commits, and its rows are flushed. A worker
+    It has another database connection, so the test commits, and its rows are flushed. A worker
     closes the connections of the thread that starts it (celery #4511): in a test that rolls back, it
     would lose the transaction.
     """
     settings.CELERY_TASK_ALWAYS_EAGER = False
     _celery_publishing_refused.undo()
     # A worker sets up the logging of its process, and Django's again: caplog would lose its handler.
-    monkeypatch.setattr(celery_app.log, "setup", lambda *args, **options: None)
+    monkeypatch.setattr(_celery_app.log, "setup", lambda *args, **options: None)
     monkeypatch.setattr(DjangoWorkerFixup, "django_setup", lambda self: None)
-    with start_worker(celery_app, pool="solo", perform_ping_check=False) as worker:
+    with start_worker(_celery_app, pool="solo", perform_ping_check=False) as worker:
         yield worker
         # A message wakes it up: left alone, it looks only every 2 s whether it has to stop.
-        celery_app.control.shutdown(destination=[worker.hostname])
+        _celery_app.control.shutdown(destination=[worker.hostname])

@@ -123,7 +123,7 @@ async def ws_connect(_asgi_application: Any) -> AsyncGenerator[Connect]:
 
 @pytest.fixture
 async def redis_channel_layer(redis_url: str, settings: Any) -> AsyncGenerator[BaseChannelLayer]:
-    """Production's channel layer on a real Redis (see ``redis_url``), in keys of this test's own.
+    """Production's channel layer on a real Redis (see ``redis_url``), with a prefix for this test.
 
     Without it, tests have ``StrictInMemoryChannelLayer``. The value is the layer.
     """

@@ -1,24 +1,21 @@
 """Finds the test that makes another one fail.
 
-    uv run python -m <package>.testing.pollution                       run the suite, take its first victim
-    uv run python -m <package>.testing.pollution tests/test_a.py::test_b    in the order of the last run
-    uv run python -m <package>.testing.pollution tests/test_a.py::test_b --seed 1234    in the order of that run
-    uv run python -m <package>.testing.pollution --reversed --seed 1234             in the order of CI's reversed run
-    uv run python -m <package>.testing.pollution --suspects            list what is worth a look, run nothing
+    uv run python -m <layer>.pollution                       run the suite, take its first victim
+    uv run python -m <layer>.pollution tests/test_a.py::test_b    in the order of the last run
+    uv run python -m <layer>.pollution tests/test_a.py::test_b --seed 1234    in the order of that run
+    uv run python -m <layer>.pollution --reversed --seed 1234             in the order of CI's reversed run
 
 pytest prints the seed at the top of a run ("Using --randomly-seed=1234"). The tests that ran before the victim are
 replayed in that order, and halved by detect-test-pollution until one is left.
 """
 
 import argparse
-import ast
 import os
 import re
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,31 +23,14 @@ import pytest
 RESULTS = "POLLUTION_RESULTS"
 FOUND = re.compile(r"^-> the polluting test is: (.+)$", re.MULTILINE)
 # Whatever pyproject.toml adds: one process, every test, and the cache with the last seed left as it is.
-PLAIN = ["-n0", "--maxfail=0", "-p", "no:cacheprovider"]
+# A test that leaks only warns: the guard names it, and reverts what it left, so it is no victim.
+PLAIN = ["-n0", "--maxfail=0", "-p", "no:cacheprovider", "--isolation=warn"]
 REVERSED = ["--randomly-dont-reorganize", "--reverse"]
-ISOLATED_THREADS = {
-    "sync_to_async",
-    "database_sync_to_async",
-    "to_thread",
-    "Thread",
-    "ThreadPoolExecutor",
-}
-COMMITS = {
-    "commit",
-    "set_autocommit",
-    "transactional_db",
-    "live_server",
-    "django_db_reset_sequences",
-}
-COMMITTING_CLASSES = {"TransactionTestCase", "LiveServerTestCase", "StaticLiveServerTestCase"}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """As a plugin of the runs below: append to the file named by the environment who failed, in order.
-
-    Not who leaked: such a test is named already, and what it leaked was put back.
-    """
-    if report.failed and not str(report.longrepr).startswith("leaks "):
+    """As a plugin of the runs below: append who failed, in order, to the file in the environment."""
+    if report.failed:
         with Path(os.environ[RESULTS]).open("a") as file:
             file.write(f"{report.nodeid}\n")
 
@@ -58,7 +38,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog=f"python -m {__spec__.name}",
-        description=__doc__.replace("<package>", __spec__.name.partition(".")[0]),
+        description=__doc__.replace("<layer>", __spec__.parent),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("victim", nargs="?", help="id of the failing test, path::name")
@@ -68,13 +48,8 @@ def main() -> int:
     parser.add_argument(
         "--reversed", action="store_true", help="last test first, as CI runs them at night"
     )
-    parser.add_argument(
-        "--suspects", action="store_true", help="list tests worth a look, without running any"
-    )
     parser.add_argument("--tests", default="tests", help="folder of the tests (default: tests)")
     options = parser.parse_args()
-    if options.suspects:
-        return print_suspects(Path(options.tests))
     with tempfile.TemporaryDirectory() as folder:
         return find(
             options.victim, options.seed, options.tests, Path(folder), backwards=options.reversed
@@ -84,7 +59,7 @@ def main() -> int:
 def find(
     victim: str | None, seed: str | None, tests: str, folder: Path, backwards: bool = False
 ) -> int:
-    # A seed of our own, so that the order of the run can be asked for again.
+    # A known seed, so that the order of the run can be asked for again.
     seed = seed or ("last" if victim else str(int.from_bytes(os.urandom(4))))
     ordering = ["-p", "randomly", f"--randomly-seed={seed}", *(REVERSED if backwards else [])]
     if not victim:
@@ -98,7 +73,7 @@ def find(
         return 2
     for candidate in victims:
         if failures(candidate, ["-p", "no:randomly"], folder):
-            print(f"{candidate} fails alone, too: no other test is needed for that.")
+            print(f"{candidate} also fails alone: no other test is needed for that.")
             continue
         earlier = order[: order.index(candidate)]
         print(
@@ -178,79 +153,6 @@ def run(
     if done.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         sys.exit(f"{done.stdout}\npytest {shlex.join(arguments)} ended with {done.returncode}")
     return done
-
-
-def print_suspects(tests: Path) -> int:
-    found = [(path, *suspect) for path in sorted(tests.rglob("*.py")) for suspect in suspects(path)]
-    for path, line, name, why in found:
-        print(f"{path}:{line} {name}: {why}")
-    print(
-        f"{len(found)} suspects."
-        if found
-        else "No test works in threads beside a rollback, and none commits."
-    )
-    return 0
-
-
-def suspects(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Tests that work in other threads under a plain django_db, or commit: (line, name, reason)."""
-    module = ast.parse(path.read_text())
-    shared = [
-        node for node in module.body if isinstance(node, ast.Assign) and "pytestmark" in names(node)
-    ]
-    yield from _suspects(module.body, "", shared, committing=False)
-
-
-def _suspects(
-    body: list[ast.stmt], prefix: str, around: list[ast.AST], committing: bool
-) -> Iterator[tuple[int, str, str]]:
-    for node in body:
-        if isinstance(node, ast.ClassDef):
-            marks = [
-                *around,
-                *node.decorator_list,
-                *(one for one in node.body if "pytestmark" in names(one)),
-            ]
-            commits = bool(
-                {name for base in node.bases for name in names(base)} & COMMITTING_CLASSES
-            )
-            yield from _suspects(node.body, f"{prefix}{node.name}::", marks, commits)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
-            "test"
-        ):
-            marks = [*around, *node.decorator_list]
-            used = names(node)
-            transaction = any(commits_by_mark(mark) for mark in marks)
-            if committing or transaction or used & COMMITS:
-                yield (
-                    node.lineno,
-                    f"{prefix}{node.name}",
-                    "it commits, so what it leaves is flushed, not rolled back",
-                )
-            in_database = "db" in used or any("django_db" in names(mark) for mark in marks)
-            threads = used & ISOLATED_THREADS
-            if threads and in_database and not (committing or transaction or used & COMMITS):
-                reason = f"{', '.join(sorted(threads))} beside a plain django_db"
-                yield node.lineno, f"{prefix}{node.name}", reason
-
-
-def names(node: ast.AST) -> set[str]:
-    """Every name, attribute and argument in a piece of code."""
-    found = set()
-    for part in ast.walk(node):
-        for kind, field in ((ast.Name, "id"), (ast.Attribute, "attr"), (ast.arg, "arg")):
-            if isinstance(part, kind):
-                found.add(getattr(part, field))
-    return found
-
-
-def commits_by_mark(mark: ast.AST) -> bool:
-    return any(
-        isinstance(part, ast.keyword)
-        and part.arg == "transaction"
-        and getattr(part.value, "value", False) is True
-        for part in ast.walk(mark)
-    )
 
 
 if __name__ == "__main__":

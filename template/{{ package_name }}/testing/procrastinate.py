@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any
 
-import procrastinate.utils
 import pytest
 import pytest_asyncio
 from asgiref.sync import async_to_sync, sync_to_async
@@ -25,6 +24,8 @@ from procrastinate.periodic import PeriodicDeferrer
 from procrastinate.tasks import Task
 from procrastinate.testing import InMemoryConnector
 from procrastinate.types import JobToDefer
+
+from . import compat
 
 UNFINISHED = {Status.TODO, Status.DOING}
 LISTENS = """
@@ -76,20 +77,11 @@ class _StrictInMemoryConnector(InMemoryConnector):
         return await super().defer_jobs_all(jobs)
 
 
-class _DjangoConnector(DjangoConnector):
-    """Lets a worker, or a test, read jobs on Django's own connection, where jsonb arrives as text."""
-
-    # Private, seen in Procrastinate 3.10.
-    def _dictfetch(self, cursor: Any) -> Generator[dict[str, Any]]:
-        for row in super()._dictfetch(cursor):
-            if isinstance(row.get("args"), str):
-                row["args"] = json.loads(row["args"])
-            yield row
-
-
 def _readable_connector() -> Any:
-    connector = app.connector
-    return _DjangoConnector(connector.alias) if type(connector) is DjangoConnector else connector
+    """A connector through which a worker, or a test, reads jobs on Django's connection."""
+    if type(app.connector) is DjangoConnector:
+        return compat.readable_django_connector(app.connector, json.loads)
+    return app.connector
 
 
 @pytest.fixture
@@ -134,9 +126,8 @@ def run_jobs() -> Callable[..., None]:
                 raise
 
         with pytest.MonkeyPatch.context() as patch, app.replace_connector(_readable_connector()):
-            # Not documented, seen in Procrastinate 3.10: workers run sync tasks in a thread of
-            # their own, so on a connection of their own.
-            patch.setattr(procrastinate.utils, "sync_to_async", _in_this_thread)
+            # A worker runs sync tasks in another thread, so on another connection.
+            patch.setattr(*compat.procrastinate_thread_switch(), _in_this_thread)
             if periodic:
                 deferrer = PeriodicDeferrer(app.periodic_registry)
                 async_to_sync(deferrer.defer_jobs)(deferrer.get_previous_tasks(at=time.time()))
@@ -239,7 +230,7 @@ def writable_procrastinate_models(settings: Any) -> None:
 
 @pytest.fixture
 def procrastinate_worker(transactional_db: None) -> Callable[..., None]:
-    """A real worker, on connections of its own, that runs what is due and ends.
+    """A real worker, on other connections, that runs what is due and ends.
 
         def test_it(procrastinate_worker):
             process_order.defer(order_id=order.pk)
@@ -262,14 +253,14 @@ def procrastinate_worker(transactional_db: None) -> Callable[..., None]:
 async def procrastinate_listener(
     transactional_db: None,
 ) -> AsyncGenerator[Callable[..., Awaitable[str]]]:
-    """A real worker that waits, told of jobs by LISTEN and NOTIFY; for async tests that commit.
+    """A real worker that waits for jobs by LISTEN and NOTIFY; for async tests that commit.
 
         async def test_it(procrastinate_listener):
             job_id = await process_order.defer_async(order_id=order.pk)
             assert await procrastinate_listener(job_id) == "succeeded"
 
     The value waits for the end of a job and returns its status; TimeoutError after `timeout`
-    seconds (10). The worker would look by itself only once a minute.
+    seconds (10). Without a notification the worker would look only once a minute.
     """
 
     async def ended(job_id: int, timeout: float = 10) -> str:  # noqa: ASYNC109

@@ -102,7 +102,7 @@ class TestDjangoTestCase(TestCase):
         assert b'"count": 2' in (await asgi("/sync/"))["body"]
 
     async def test_thread_is_refused(self):
-        with pytest.raises(RuntimeError, match="of its own to database"):
+        with pytest.raises(RuntimeError, match="its own connection to database"):
             await asyncio.to_thread(Order.objects.create, product="x")
 
 

@@ -1,9 +1,9 @@
-"""The helpers of shop.testing.async_db."""
+"""The helpers for async tests."""
 
 import pytest
 from django.test import AsyncClient
 from shop.orders.models import Order
-from shop.testing.async_db import acreate, run_async
+from shop.testing import acreate, run_async
 from tests.orders.factories import OrderFactory
 
 pytestmark = pytest.mark.django_db

@@ -165,5 +165,5 @@ async def test_view_that_closes_the_connection(async_client):
 
 
 async def test_thread_of_a_view_is_refused(async_client):
-    with pytest.raises(RuntimeError, match="of its own to database 'default'"):
+    with pytest.raises(RuntimeError, match="its own connection to database 'default'"):
         await async_client.get("/threaded/")

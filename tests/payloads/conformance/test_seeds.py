@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.test import TestCase
 from shop.orders.models import Order
-from shop.testing.seeding import seed
+from shop.testing import seed
 
 pytestmark = pytest.mark.django_db(databases=["default", "other"])
 ROWS = 50
@@ -84,7 +84,7 @@ async def test_async_client(shop, async_client):
 
 
 async def test_thread_is_refused(shop):
-    with pytest.raises(RuntimeError, match="of its own to database"):
+    with pytest.raises(RuntimeError, match="its own connection to database"):
         await asyncio.to_thread(Order.objects.count)
 
 

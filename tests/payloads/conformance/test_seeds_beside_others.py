@@ -2,7 +2,7 @@
 
 import pytest
 from shop.orders.models import Order
-from shop.testing.seeding import seed
+from shop.testing import seed
 
 not_marked = pytest.raises(RuntimeError, match="Database access not allowed")
 

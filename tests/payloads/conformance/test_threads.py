@@ -10,9 +10,9 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, syn
 from django.core.handlers import asgi, base, exception
 from django.db import connection, connections, transaction
 from shop.orders.models import Order
-from shop.testing.async_db import _worker_finished
+from shop.testing.database.rollback import _worker_finished
 
-refused = pytest.raises(RuntimeError, match=r"of its own to database 'default'.*transaction=True")
+refused = pytest.raises(RuntimeError, match=r"its own connection to database 'default'.*transaction=True")
 not_marked = pytest.raises(RuntimeError, match="Database access not allowed")
 
 
@@ -62,7 +62,7 @@ async def test_two_threads_in_atomic_are_refused():
 
     concurrent = sync_to_async(work, thread_sensitive=False)
     results = await asyncio.gather(concurrent(), concurrent(), return_exceptions=True)
-    assert ["of its own" in str(result) for result in results] == [True, True]
+    assert ["its own connection" in str(result) for result in results] == [True, True]
 
 
 @pytest.mark.django_db
@@ -131,7 +131,10 @@ async def test_without_the_mark_async(async_client):
 
 def test_work_that_does_not_end_is_named():
     end = threading.Event()
-    with pytest.raises(RuntimeError, match="still runs 0 s after its end"), _worker_finished(seconds=0.05):
+    with (
+        pytest.raises(RuntimeError, match="was still running 0 s after it ended"),
+        _worker_finished(seconds=0.05),
+    ):
         SyncToAsync.single_thread_executor.submit(end.wait, 10)
     end.set()
 

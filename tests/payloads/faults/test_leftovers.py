@@ -92,7 +92,7 @@ class TestFileOverwritten:
         KEPT.write_text("as committed\n")
 
 
-@reported("(changed)")
+@reported("(deleted)")
 class TestFileDeleted:
     def test_polluter(self):
         KEPT.unlink()
@@ -374,7 +374,7 @@ class TestRowBySyncToAsync:
         await sync_to_async(users().create)(username="leak")
 
 
-@blocked("would not be rolled back")
+@blocked("not rolled back with the test")
 @pytest.mark.django_db
 class TestRowFromThread:
     def test_polluter(self):
@@ -388,7 +388,7 @@ class TestRowFromThread:
         users().create(username="leak")
 
 
-@blocked("would not be rolled back")
+@blocked("not rolled back with the test")
 @pytest.mark.django_db
 class TestRowThreadSensitiveOff:
     async def test_polluter(self):

@@ -205,7 +205,7 @@ class TestDecimalContext:
             context.prec = 3
 
 
-@reported("process:signal handlers")
+@reported("process:SIGUSR1 handler")
 class TestSignalHandler:
     def test_polluter(self):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
