@@ -1,0 +1,99 @@
+"""Names in the project's modules, classes and objects, in libraries, and settings."""
+
+import pytest
+
+PATCHED = "use the monkeypatch fixture, or create it anew in a fixture"
+SETTING = "use the settings fixture, or override_settings()"
+
+
+@pytest.mark.parametrize(
+    ("polluter", "victim", "line"),
+    [
+        ("shop.RATE = 0.3", "shop.RATE == 0.2", f"attributes:shop.RATE (0.2 → 0.3): {PATCHED}"),
+        ("shop.RATE = None", "shop.RATE == 0.2", f"attributes:shop.RATE (0.2 → None): {PATCHED}"),
+        ("shop.NEW = None", "not hasattr(shop, 'NEW')", f"attributes:shop.NEW (unset → None): {PATCHED}"),
+        ("del shop.RATE", "shop.RATE == 0.2", f"attributes:shop.RATE (0.2 → unset): {PATCHED}"),
+        (
+            "shop.REGISTRY['new'] = 2",
+            "'new' not in shop.REGISTRY",
+            "attributes:shop.REGISTRY ({'card': 1} → {'card': 1, 'new': 2})",
+        ),
+        (
+            "shop.NESTED['eu']['fr'] = 20",
+            "'fr' not in shop.NESTED['eu']",
+            "attributes:shop.NESTED ({'eu': {'de': 19}} → {'eu': {'de': 19, 'fr': 20}})",
+        ),
+        ("shop.PLUGINS.append('x')", "shop.PLUGINS == ['tax']", "attributes:shop.PLUGINS"),
+        ("shop.FLAGS.clear()", "shop.FLAGS == {'new'}", "attributes:shop.FLAGS ({'new'} → set())"),
+        ("shop.new_id = print", "shop.new_id is not print", "attributes:shop.new_id (new_id → print)"),
+        ("shop.Service.timeout = 1", "shop.Service.timeout == 5", "attributes:shop.Service.timeout (5 → 1)"),
+        ("shop.clock.offset = 3", "shop.clock.offset == 0", "attributes:shop.clock.offset (0 → 3)"),
+        ("shop.local.user = 1", "not hasattr(shop.local, 'user')", "attributes:shop.local.user (unset → 1)"),
+        ("shop.uuid.uuid4 = print", "shop.uuid.uuid4 is not print", "attributes:uuid.uuid4 (uuid4 → print)"),
+        ("import builtins; builtins.ascii = print", "ascii is not print", "attributes:builtins.ascii"),
+        (
+            "settings.PAGE_SIZE = 2",
+            "settings.PAGE_SIZE == 20",
+            f"attributes:settings.PAGE_SIZE (20 → 2): {SETTING}",
+        ),
+        (
+            "settings.API_TOKEN = 'other'",
+            "settings.API_TOKEN == 's3cret'",
+            f"attributes:settings.API_TOKEN (*** → ***): {SETTING}",
+        ),
+        (
+            "override_settings(PAGE_SIZE=2).enable()",
+            "settings.PAGE_SIZE == 20",
+            f"attributes:settings (overridden, not undone): {SETTING}",
+        ),
+    ],
+)
+def test_an_attribute(leaks, polluter, victim, line):
+    (found,) = leaks(polluter, victim)
+
+    assert found.startswith(line)
+
+
+def test_a_package_named_like_settings_gets_the_remedy_of_a_module(leaks):
+    (found,) = leaks(
+        "import settings_hub; settings_hub.RATE = 2",
+        head="import settings_hub",
+        files={"settings_hub": "RATE = 1"},
+    )
+
+    assert found == f"attributes:settings_hub.RATE (1 → 2): {PATCHED}"
+
+
+def test_several_new_names_of_value_none_are_all_put_back(leaks):
+    polluter = "shop.A = None; shop.B = None"
+
+    found = leaks(polluter, "not hasattr(shop, 'A') and not hasattr(shop, 'B')")
+
+    assert [line.split()[0] for line in found] == ["attributes:shop.A", "attributes:shop.B"]
+
+
+@pytest.mark.parametrize(
+    ("polluter", "fixtures"),
+    [
+        ("monkeypatch.setattr(shop, 'RATE', 0.3)", "monkeypatch"),
+        ("monkeypatch.setitem(shop.REGISTRY, 'new', 2)", "monkeypatch"),
+        ("settings.PAGE_SIZE = 2", "settings"),
+        ("with override_settings(PAGE_SIZE=2): pass", ""),
+        ("shop._client = 1", ""),
+        ("shop.Service.instance()", ""),
+        ("import lazy; lazy.fill()", ""),
+    ],
+    ids=["setattr", "setitem", "settings", "override", "private", "singleton", "import"],
+)
+def test_innocents(leaks, polluter, fixtures):
+    files = {"lazy": "import shop\nshop.REGISTRY['lazy'] = 1\nloaded = None\ndef fill():\n    pass"}
+
+    assert (
+        leaks(polluter, "shop.RATE == 0.2 and settings.PAGE_SIZE == 20", fixtures=fixtures, files=files) == []
+    )
+
+
+def test_a_test_that_imports_a_module_first_is_blamed_for_what_it_changes(leaks):
+    (found,) = leaks("import lazy; shop.RATE = 0.3", "shop.RATE == 0.2", files={"lazy": "x = 1"})
+
+    assert found.startswith("attributes:shop.RATE (0.2 → 0.3)")

@@ -1,0 +1,71 @@
+"""Environment variables."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("polluter", "victim", "line"),
+    [
+        (
+            "os.environ['PAYMENTS'] = 'off'",
+            "'PAYMENTS' not in os.environ",
+            "environ:PAYMENTS (unset → 'off'): use monkeypatch.setenv()",
+        ),
+        (
+            "del os.environ['PLACE']",
+            "os.environ['PLACE'] == '/x'",
+            "environ:PLACE ('/x' → unset): use monkeypatch.delenv()",
+        ),
+        (
+            "os.environ['PLACE'] = '/y'",
+            "os.environ['PLACE'] == '/x'",
+            "environ:PLACE ('/x' → '/y'): use monkeypatch.setenv()",
+        ),
+        (
+            "os.environ['PAYMENTS_API_KEY'] = 'sk_live_1'",
+            "True",
+            "environ:PAYMENTS_API_KEY (unset → ***): use monkeypatch.setenv()",
+        ),
+        (
+            "os.environ['BROKER'] = 'amqp://me:pw@host/'",
+            "True",
+            "environ:BROKER (unset → 'amqp://***@host/'): use monkeypatch.setenv()",
+        ),
+    ],
+    ids=["set", "deleted", "changed", "secret", "password in a URL"],
+)
+def test_a_variable(leaks, polluter, victim, line):
+    assert leaks(polluter, victim, head="os.environ['PLACE'] = '/x'") == [line]
+
+
+def test_the_time_zone_of_the_process_is_set_back(leaks):
+    polluter = "os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()"
+
+    (line,) = leaks(polluter, "time.tzname[0] == 'UTC'", head="os.environ['TZ'] = 'UTC'; time.tzset()")
+
+    assert line.startswith("environ:TZ ('UTC' → 'Asia/Tokyo')")
+
+
+def test_monkeypatch_is_innocent(leaks):
+    polluter = "monkeypatch.setenv('PAYMENTS', 'off'); monkeypatch.delenv('PATH')"
+
+    assert leaks(polluter, "'PAYMENTS' not in os.environ", fixtures="monkeypatch") == []
+
+
+def test_several_leaks_are_one_block(project, run):
+    project.makepyfile(
+        "import os, socket\n\ndef test_two():\n    os.environ['A'] = '1'\n    os.environ['B'] = '2'\n"
+        "    global _s\n    _s = socket.create_server(('127.0.0.1', 0))\n"
+    )
+
+    result = run()
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.re_match_lines_random(
+        [
+            r"3 leaks: environ:A, environ:B, sockets:127\.0\.0\.1:\d+$",
+            r"  environ:A \(unset → '1'\): use monkeypatch\.setenv\(\)$",
+            r"  sockets:127\.0\.0\.1:\d+ \(listening\): close it, or use it as a context manager$",
+        ]
+    )
+    assert "ExceptionGroup" not in str(result.stdout)

@@ -1,0 +1,123 @@
+"""Files, sockets, threads, subprocesses, tasks, clocks and patches that outlive their test."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("polluter", "victim", "line"),
+    [
+        (
+            "Path('report.csv').write_text('x')",
+            "not Path('report.csv').exists()",
+            "files:report.csv (created): write to tmp_path, or use an in-memory storage",
+        ),
+        ("Path('uploads').mkdir()", "not Path('uploads').exists()", "files:uploads (created)"),
+        ("Path('urls.py').write_text('x')", "Path('urls.py').read_text() != 'x'", "files:urls.py (changed)"),
+        ("Path('urls.py').unlink()", "Path('urls.py').exists()", "files:urls.py (deleted)"),
+        ("Path('link').symlink_to('urls.py')", "not Path('link').is_symlink()", "files:link (created)"),
+    ],
+    ids=["created", "folder", "changed", "deleted", "link"],
+)
+def test_files(leaks, polluter, victim, line):
+    (found,) = leaks(polluter, victim)
+
+    assert found.startswith(line)
+
+
+def test_temporary_files_are_innocent(leaks):
+    polluter = "(tmp_path / 'a').write_text('x'); Path('b').write_text('x'); Path('b').unlink()"
+
+    assert leaks(polluter, fixtures="tmp_path") == []
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        ("sys.kept.append(socket.create_server(('127.0.0.1', 0)))", "sockets:127.0.0.1:* (listening)"),
+        ("sys.kept.append(socket.socket())", "sockets:0.0.0.0:0 (open)"),
+        ("sys.kept.extend(socket.socketpair())", "sockets: (connected"),
+    ],
+    ids=["listening", "open", "pair"],
+)
+def test_sockets(leaks, made, line):
+    found = leaks(made, "all(one.fileno() == -1 for one in sys.kept)", head="sys.kept = []")
+
+    start, _, end = line.partition("*")
+    assert found[0].startswith(start.split(" (connected")[0])
+    assert end in found[0]
+    assert "use it as a context manager" in found[0]
+
+
+def test_a_closed_socket_is_innocent(leaks):
+    assert leaks("with socket.create_server(('127.0.0.1', 0)): pass") == []
+
+
+def test_a_thread_is_named(leaks):
+    head = "done = threading.Event()"
+    polluter = "threading.Thread(target=done.wait, args=[20], name='poller', daemon=True).start()"
+
+    assert leaks(polluter, "done.set() is None", head=head) == [
+        "threads:poller (still running): join() it, or use the executor as a context manager"
+    ]
+
+
+def test_a_thread_that_ends_is_innocent(leaks):
+    assert leaks("threading.Thread(target=time.sleep, args=[0.05]).start()") == []
+
+
+def test_a_subprocess_is_killed(leaks):
+    (line,) = leaks(
+        "sys.kept.append(subprocess.Popen(['sleep', '20'], stdout=subprocess.PIPE))",
+        "sys.kept[0].poll() is not None",
+        head="sys.kept = []",
+    )
+
+    assert line.startswith("subprocesses:sleep (pid ")
+    assert line.endswith("still running): wait() for it, or use Popen as a context manager")
+
+
+def test_a_finished_subprocess_is_innocent(leaks):
+    assert leaks("subprocess.run(['true'], check=True)") == []
+
+
+def test_a_task_is_named(leaks):
+    polluter = "sys.kept.append(asyncio.create_task(poll()))\nawait asyncio.sleep(0)"
+    head = "sys.kept = []\nasync def poll():\n    await asyncio.sleep(20)"
+
+    assert leaks(polluter, head=head) == [
+        "tasks:poll (still running): await or cancel it, or use asyncio.TaskGroup"
+    ]
+
+
+def test_a_task_and_a_variable_are_one_block(leaks):
+    polluter = "sys.kept.append(asyncio.create_task(poll()))\nawait asyncio.sleep(0)\nos.environ['A'] = '1'"
+    head = "sys.kept = []\nasync def poll():\n    await asyncio.sleep(20)"
+
+    assert [line.partition(" ")[0] for line in leaks(polluter, head=head)] == ["tasks:poll", "environ:A"]
+
+
+@pytest.mark.parametrize(
+    ("polluter", "line"),
+    [
+        ("import time_machine; time_machine.travel(0).start()", "clock:time_machine.travel() (False → True)"),
+        (
+            "import freezegun; freezegun.freeze_time('2020-01-01').start()",
+            "clock:freezegun.freeze_time() (0 → 1)",
+        ),
+    ],
+    ids=["time-machine", "freezegun"],
+)
+def test_clocks(leaks, polluter, line):
+    (found,) = leaks(polluter, "time.time() > 1_700_000_000")
+
+    assert found.startswith(line)
+
+
+def test_patches(leaks):
+    assert leaks("mock.patch('shop.new_id').start()", "shop.new_id() != ''") == [
+        "patches:shop.new_id (still patched): stop() it, or use the monkeypatch fixture or `with patch(...)`"
+    ]
+
+
+def test_a_patch_that_ends_is_innocent(leaks):
+    assert leaks("with mock.patch('shop.new_id'): pass") == []
