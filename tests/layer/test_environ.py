@@ -54,8 +54,15 @@ def test_monkeypatch_is_innocent(leaks):
 
 def test_several_leaks_are_one_block(project, run):
     project.makepyfile(
-        "import os, socket\n\ndef test_two():\n    os.environ['A'] = '1'\n    os.environ['B'] = '2'\n"
-        "    global _s\n    _s = socket.create_server(('127.0.0.1', 0))\n"
+        """
+        import os, socket
+
+        def test_two():
+            os.environ['A'] = '1'
+            os.environ['B'] = '2'
+            global _s
+            _s = socket.create_server(('127.0.0.1', 0))
+        """
     )
 
     result = run()

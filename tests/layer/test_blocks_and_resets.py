@@ -1,0 +1,92 @@
+"""What is blocked on its own line, and what is reset silently."""
+
+import pytest
+
+BLOCKED = [
+    ("socket.create_connection(('192.0.2.1', 80), timeout=1)", "A test tried to use socket.socket.connect()"),
+    (
+        "socket.getaddrinfo('pay.example.com', 443)",
+        "A test tried to resolve the host name 'pay.example.com'.",
+    ),
+    ("socket.gethostbyname('pay.example.com')", "A test tried to resolve the host name 'pay.example.com'."),
+    (
+        "socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
+        "A test tried to send to 192.0.2.1:53.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BLOCKED, ids=["connect", "resolve", "by name", "datagram"])
+def test_the_network_is_blocked(project, run, line, message):
+    project.makepyfile(f"import socket\n\ndef test_it():\n    {line}\n")
+
+    result = run("-W", "ignore::ResourceWarning")
+
+    assert "failed" in result.parseoutcomes()
+    text = str(result.stdout)
+    assert message in text
+    assert "@pytest.mark.enable_socket" in text
+    assert f">       {line}" in text or f">   {line}" in text
+
+
+def test_a_marked_test_may_use_the_network(project, run):
+    project.makepyfile(
+        """
+        import socket, pytest
+
+        @pytest.mark.enable_socket
+        def test_it():
+            with pytest.raises(socket.gaierror):
+                socket.getaddrinfo('x.invalid', 443)
+        """
+    )
+
+    run().assert_outcomes(passed=1)
+
+
+def test_loopback_is_allowed(project, run):
+    project.makepyfile(
+        """
+        import socket
+
+        def test_it():
+            with socket.create_server(('127.0.0.1', 0)) as server:
+                socket.create_connection(server.getsockname()).close()
+                server.accept()[0].close()
+            socket.getaddrinfo('localhost', 80)
+        """
+    )
+
+    run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("polluter", "victim"),
+    [
+        ("cache.set('a', 1)", "cache.get('a') is None"),
+        ("mail.send_mail('a', 'b', 'c@example.com', ['d@example.com'])", "mail.outbox == []"),
+        ("default_storage.save('a', ContentFile(b''))", "default_storage.listdir('') == ([], [])"),
+        ("shop.expensive('a').append('b')", "shop.expensive('a') == ['a']"),
+        ("shop.Service.tariff('de').append('b')", "shop.Service.tariff('de') == ['de']"),
+        ("shop.client()", "shop._client is None"),
+    ],
+    ids=["cache", "mail", "storage", "memoised", "memoised method", "private name"],
+)
+def test_what_production_code_leaves_is_reset(leaks, polluter, victim):
+    head = (
+        "from django.core import mail\nfrom django.core.cache import cache\n"
+        "from django.core.files.base import ContentFile\n"
+        "from django.core.files.storage import default_storage"
+    )
+
+    assert leaks(polluter, victim, head=head) == []
+
+
+def test_the_memory_of_content_types_is_reset(leaks):
+    head = (
+        "from django.contrib.contenttypes.models import ContentType\n"
+        "from django.contrib.auth.models import Group"
+    )
+    polluter = "ContentType.objects.get_for_model(Group)"
+
+    assert leaks(polluter, "not ContentType.objects._cache", head=head, marks="@pytest.mark.django_db") == []

@@ -1,0 +1,158 @@
+"""Rollback, seeds and reused databases: what a single run can show. The rest is tests/projects."""
+
+import sqlite3
+import textwrap
+
+GROUPS = """
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import Group
+from hermetic import acreate, run_async, seed
+"""
+
+
+def groups(code: str) -> str:
+    return GROUPS + textwrap.dedent(code)
+
+
+def test_async_rows_roll_back(project, run):
+    project.makepyfile(
+        groups("""
+        @pytest.mark.django_db
+        @pytest.mark.parametrize('n', [1, 2])
+        async def test_one(n):
+            assert not await Group.objects.aexists()
+            await Group.objects.acreate(name='a')
+        """)
+    )
+
+    run().assert_outcomes(passed=2)
+
+
+def test_the_part_is_switched_off_by_its_name(project, run):
+    project.makepyfile(
+        groups("""
+        @pytest.mark.django_db
+        @pytest.mark.parametrize('n', [1, 2])
+        async def test_one(n):
+            assert not await Group.objects.aexists()
+            await Group.objects.acreate(name='a')
+        """)
+    )
+
+    assert "failed" in run("-p", "no:hermetic-rollback").parseoutcomes()
+
+
+def test_another_thread_is_refused(project, run):
+    project.makepyfile(
+        groups("""
+        @pytest.mark.django_db
+        async def test_one():
+            await asyncio.to_thread(Group.objects.count)
+        """)
+    )
+
+    result = run()
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ConnectionBlocked: Thread 'asyncio_0' tried to open its own connection to database 'default'; "
+            "its writes would be committed, not rolled back with the test. Use sync_to_async "
+            "(thread-sensitive by default), or mark the test @pytest.mark.django_db(transaction=True)."
+        ]
+    )
+
+
+def test_a_seed_is_made_once_and_copied(project, run):
+    project.makepyfile(
+        groups("""
+        made = []
+
+        @seed
+        def shop():
+            made.append(1)
+            return SimpleNamespace(group=Group.objects.create(name='a'))
+
+        @pytest.mark.django_db
+        @pytest.mark.parametrize('n', [1, 2])
+        def test_one(shop, n):
+            assert shop.group.name == 'a'
+            shop.group.name = 'b'
+            shop.group.save()
+            assert made == [1]
+        """)
+    )
+
+    run().assert_outcomes(passed=2)
+
+
+def test_an_ordinary_fixture_overrides_a_seed_of_the_same_name(project, run):
+    project.makeconftest(
+        groups("""
+        @seed
+        def users():
+            return SimpleNamespace(group=Group.objects.create(name='seed'))
+        """)
+    )
+    project.makepyfile(
+        groups("""
+        @pytest.fixture
+        def users(db):
+            return 'mine'
+
+        def test_one(users):
+            assert users == 'mine'
+            assert not Group.objects.exists()
+
+        @pytest.mark.django_db(transaction=True)
+        def test_commits(users):
+            pass
+        """)
+    )
+
+    run().assert_outcomes(passed=2)
+
+
+def test_a_test_that_commits_is_refused_beside_a_seed(project, run):
+    project.makepyfile(
+        groups("""
+        @seed
+        def shop():
+            return 1
+
+        @pytest.mark.django_db(transaction=True)
+        def test_commits():
+            pass
+        """)
+    )
+
+    result = run()
+
+    result.assert_outcomes(errors=1)
+    assert "test_commits commits, but its module is one open transaction, for the seed 'shop'" in str(
+        result.stdout
+    )
+
+
+def test_rows_in_a_reused_database_stop_the_run(project, run):
+    settings = project.path / "settings.py"
+    settings.write_text(settings.read_text().replace('":memory:"', '"d", "TEST": {"NAME": "kept.sqlite3"}'))
+    project.makepyfile(
+        groups("""
+        @pytest.mark.django_db
+        def test_one(django_db_blocker):
+            pass
+        """)
+    )
+    run("--reuse-db").assert_outcomes(passed=1)
+    with sqlite3.connect(project.path / "kept.sqlite3") as connection:
+        connection.execute("INSERT INTO auth_group (name) VALUES ('left')")
+    connection.close()
+
+    text = str(run("--reuse-db").stdout)
+
+    assert "holds rows that an earlier run left behind (auth_group: 1): run once with --create-db" in text
+    run("--reuse-db", "--create-db").assert_outcomes(passed=1)

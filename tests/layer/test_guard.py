@@ -1,0 +1,274 @@
+"""Options, marks, and how errors of others, and of the guard, are kept to the test they belong to."""
+
+import pytest
+
+LEAKING = """
+import os
+
+def test_one():
+    os.environ['LEAK'] = '1'
+
+def test_two():
+    assert 'LEAK' not in os.environ
+"""
+LINE = "environ:LEAK (unset → '1'): use monkeypatch.setenv()"
+
+
+def append(file, line):
+    file.write_text(f"{file.read_text()}\n{line}\n")
+
+
+def test_fail_is_the_default(project, run):
+    project.makepyfile(LEAKING)
+
+    result = run()
+
+    result.assert_outcomes(passed=2, errors=1)
+    assert f"1 leak: {LINE}" in str(result.stdout)
+    assert "ERROR test_fail_is_the_default.py::test_one - Leaked: 1 leak: environ:LEAK" in str(result.stdout)
+
+
+@pytest.mark.parametrize("how", ["option", "ini"])
+def test_warn_lists_leaks_at_the_end(project, run, how):
+    project.makepyfile(LEAKING)
+    if how == "ini":
+        append(project.path / "tox.ini", "isolation = warn")
+
+    result = run(*["--isolation=warn"][: how == "option"])
+
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*isolation: leaks, reverted*", f"*::test_one leaks {LINE}"])
+
+
+def test_off_leaves_the_leak(project, run):
+    project.makepyfile(LEAKING)
+
+    run("--isolation=off").assert_outcomes(passed=1, failed=1)
+
+
+def test_a_wrong_mode_is_refused_in_a_sentence(project, run):
+    append(project.path / "tox.ini", "isolation = loud")
+
+    assert "ERROR: The ini option isolation is 'loud': make it fail, warn or off." in str(run().stdout)
+
+
+def test_the_report_counts(project, run):
+    project.makepyfile(
+        """
+        import os, shop, socket, pytest
+
+        def test_one():
+            os.environ['LEAK'] = '1'
+            shop.expensive('a')
+
+        def test_two():
+            socket.getaddrinfo('a.example', 1)
+        """
+    )
+
+    result = run("--isolation-report", "--tb=no")
+
+    result.stdout.fnmatch_lines(["*isolation report*"])
+    text = str(result.stdout)
+    assert "    1  reported  environ:LEAK" in text
+    assert "    1  reset  shop.expensive (memoised)" in text
+    assert "    1  blocked  A test tried to resolve the host name 'a.example'." in text
+
+
+@pytest.mark.parametrize("how", ["mark", "ini"])
+def test_a_tolerated_leak(project, run, how):
+    """A mark reverts it all the same; isolation_keep lets it live."""
+    mark = "import pytest\n\n@pytest.mark.leaks('environ:*')" if how == "mark" else "import pytest"
+    kept = "not in" if how == "mark" else "in"
+    project.makepyfile(
+        f"import os\n{mark}\ndef test_one():\n    os.environ['LEAK'] = '1'\n\n"
+        f"def test_two():\n    assert 'LEAK' {kept} os.environ\n"
+    )
+    if how == "ini":
+        append(project.path / "tox.ini", "isolation_keep = environ:LEAK")
+
+    run().assert_outcomes(passed=2)
+
+
+def test_xfail_hides_no_leak(project, run):
+    project.makepyfile(
+        """
+        import os, pytest
+
+        @pytest.mark.xfail
+        def test_one():
+            os.environ['LEAK'] = '1'
+            assert 0
+        """
+    )
+
+    result = run()
+
+    result.assert_outcomes(xfailed=1, errors=1)
+
+
+def test_state_of_a_broader_fixture_is_its_own(project, run):
+    project.makepyfile(
+        """
+        import os, pytest
+
+        @pytest.fixture(scope='module')
+        def mode():
+            os.environ['MODE'] = 'x'
+            yield
+            del os.environ['MODE']
+
+        def test_one(mode):
+            pass
+
+        def test_two(request):
+            request.getfixturevalue('mode')
+        """
+    )
+
+    run().assert_outcomes(passed=2)
+
+
+def test_a_broader_fixture_that_a_running_test_asks_for(project, run):
+    project.makepyfile(
+        """
+        import os, pytest
+
+        @pytest.fixture(scope='session')
+        def mode():
+            os.environ['MODE'] = 'x'
+            yield
+
+        def test_one(request):
+            request.getfixturevalue('mode')
+
+        def test_two():
+            assert os.environ['MODE']
+        """
+    )
+
+    run().assert_outcomes(passed=2)
+
+
+def test_an_error_in_a_reset_fails_that_test_alone(project, run):
+    """A cache that raises is not there for the test either; every other test runs as without us."""
+    project.makepyfile(
+        broken="""
+        from django.core.cache.backends.locmem import LocMemCache
+
+        class Cache(LocMemCache):
+            fail = False
+            def clear(self):
+                if Cache.fail:
+                    Cache.fail = False
+                    raise OSError('cache is gone')
+        """,
+        test_it="""
+        import broken, pytest
+        from django.core.cache import cache
+
+        def test_one():
+            cache.get('a')
+            broken.Cache.fail = True
+
+        def test_two(tmp_path):
+            pass
+
+        def test_three(tmp_path):
+            pass
+        """,
+    )
+    append(project.path / "settings.py", "CACHES = {'default': {'BACKEND': 'broken.Cache'}}")
+    append(project.path / "tox.ini", "isolation_keep = attributes:broken.Cache.fail")
+
+    result = run()
+
+    assert result.parseoutcomes() == {"passed": 2, "errors": 1}
+    assert "OSError: cache is gone" in str(result.stdout)
+    assert "ERROR test_it.py::test_two" in str(result.stdout)
+
+
+@pytest.mark.parametrize("moment", ["note", "leaks"])
+def test_a_probe_that_raises_is_off_and_said_so(project, run, moment):
+    project.makeconftest(
+        f"""
+        from hermetic.probes.environ import Environ
+
+        def broken(self):
+            raise TypeError('renamed')
+
+        Environ.{moment} = broken
+        """
+    )
+    project.makepyfile(
+        """
+        import os
+
+        def test_one(tmp_path):
+            os.environ['LEAK'] = '1'
+
+        def test_two():
+            os.chdir('/')
+        """
+    )
+
+    result = run()
+
+    result.assert_outcomes(passed=2, errors=1)
+    assert "isolation: a probe failed and is off: environ: TypeError: renamed" in str(result.stdout)
+    assert "1 leak: process:cwd" in str(result.stdout)
+
+
+def test_without_static_url_nothing_breaks(project, run):
+    settings = project.path / "settings.py"
+    settings.write_text(
+        settings.read_text().replace("StaticFilesStorage", "ManifestStaticFilesStorage")
+        + "\nSTATIC_URL = None\n"
+    )
+    project.makepyfile("""
+        def test_one(tmp_path):
+            pass
+
+        def test_two():
+            pass
+        """)
+
+    run().assert_outcomes(passed=2)
+
+
+def test_a_broken_database_fails_the_tests_that_use_it(project, run):
+    settings = project.path / "settings.py"
+    settings.write_text(
+        settings.read_text().replace(
+            '":memory:"', '"/proc/nowhere/db.sqlite3", "TEST": {"NAME": "/proc/nowhere/t"}'
+        )
+    )
+    project.makepyfile(
+        """
+        import os, pytest
+
+        @pytest.mark.django_db
+        def test_one():
+            pass
+
+        def test_two(tmp_path):
+            pass
+
+        def test_three():
+            os.environ['LEAK'] = '1'
+        """
+    )
+
+    result = run()
+
+    assert result.parseoutcomes() == {"passed": 2, "errors": 2}
+    assert "unable to open database file" in str(result.stdout)
+    assert f"1 leak: {LINE}" in str(result.stdout)
+    assert "assert not self._finalizers" not in str(result.stdout)
+
+
+def test_a_run_without_django_is_left_alone(project, run):
+    project.makeini("[pytest]\naddopts = -p hermetic.plugin -p no:cacheprovider\n")
+    project.makepyfile(LEAKING.replace("not in", "in"))
+
+    run().assert_outcomes(passed=2)
