@@ -2,13 +2,12 @@
 
 import itertools
 import re
-import subprocess
-import sys
 import tomllib
 
 import pytest
 import shapes
 import yaml
+from processes import tool
 
 # Every value of every other question stands beside every combination of the toggles at least once.
 OTHERS = [
@@ -68,10 +67,8 @@ def test_the_tree_is_clean(rendered, answers):
 
 def ruff(tree, *command):
     """The tree's own configuration decides; the cache stays out of the rendered tree."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "--no-cache", "."], cwd=tree, capture_output=True, text=True
-    )
-    assert not done.returncode, done.stdout + done.stderr
+    done = tool("ruff", *command, "--no-cache", ".", cwd=tree)
+    assert not done.returncode, done.stdout
 
 
 def test_a_render_is_deterministic(template, rendered, tmp_path):
