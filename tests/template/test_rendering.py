@@ -71,6 +71,23 @@ def ruff(tree, *command):
     assert not done.returncode, done.stdout
 
 
+def test_make_lint_has_the_settings_of_the_projects(rendered):
+    """Pristine .py files under template/ are held to what their projects hold them to."""
+    project = tomllib.loads((rendered(database="postgresql") / "pyproject.toml").read_text())
+    theirs = project["tool"]["ruff"]
+    ours = tomllib.loads((shapes.ROOT / "tests" / "support" / "template_ruff.toml").read_text())
+
+    assert ours["line-length"] == theirs["line-length"]
+    for key in ("select", "ignore"):
+        assert ours["lint"][key] == theirs["lint"][key]
+    assert by_folder(ours) == by_folder(theirs)
+
+
+def by_folder(settings):
+    files = settings["lint"]["per-file-ignores"]
+    return {pattern.removesuffix("/**").rpartition("/")[2]: ignored for pattern, ignored in files.items()}
+
+
 def test_a_render_is_deterministic(template, rendered, tmp_path):
     first = rendered(**shapes.catalogue()["everything"])
     second = shapes.render(template, tmp_path / "again", shapes.catalogue()["everything"])
