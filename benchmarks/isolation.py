@@ -10,7 +10,6 @@ the second one on. The median of the rounds' ratios counts.
 """
 
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -112,7 +111,7 @@ def measure(project: shapes.Project, title: str, name: str, rounds: int) -> None
 def run(project: shapes.Project, name: str, options: list[str]) -> Seconds:
     before = cpu.of_children()
     command = ["pytest", "-q", "-p", "no:randomly", f"tests/bench/{name}.py", *options]
-    done = subprocess.run(command, cwd=project.path, env=project.environ(), capture_output=True, text=True)
+    done = project.run(*command, check=False)
     whole = cpu.of_children() - before
     if done.returncode:
         sys.exit(done.stdout)

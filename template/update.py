@@ -2,31 +2,33 @@
 # requires-python = ">=3.11"
 # dependencies = ["copier>=9.19.1,<10", "packaging>=24", "plumbum>=1.6", "pyyaml>=6"]
 # ///
-"""The template's: tells what an update of this project will do, then does it. Yours stays yours.
+"""Template file. Previews an update of this project to a release of the template, then applies it.
 
-    uv run update.py check                       what the newest release would change; changes nothing
-    uv run update.py check --to :current: --data use_celery=true            what a toggle would change
-    uv run update.py apply                       update; if something conflicts, change nothing
-    uv run update.py apply --conflicts           update, and leave conflicts in the files to resolve
-    uv run update.py report                      the check as Markdown, for a pull request
-    uv run update.py review BASE                 has an update since the commit BASE lost an edit?
+    uv run update.py check                       preview the newest release; changes nothing
+    uv run update.py check --to :current: --data use_celery=true      preview a toggle; changes nothing
+    uv run update.py apply                       update; changes nothing when there is a conflict
+    uv run update.py apply --conflicts           update, with conflict markers in the files to resolve
+    uv run update.py report                      the preview as Markdown, for a pull request
+    uv run update.py review BASE                 find edits lost by an update since the commit BASE
 
-Exit codes: 0 nothing needs a person; 1 something does (check), nothing was changed because of it
-(apply), an edit is lost (review); 2 no update is possible, for the reason in the message. `--json`
-prints the check as JSON.
+Exit codes: 0 success; 1 a person must decide (check), nothing was changed because of a conflict
+(apply), or an edit was lost (review); 2 no update is possible, and the message says why. `--json`
+prints the preview as JSON.
 
 The verdicts of `check`:
-    update    not edited here; becomes the template's new version
-    merge     edited here and changed by the template, in different places; both are kept
+    update    not edited here; replaced by the template's new version
+    merge     edited here and changed by the template, in different places; both changes are kept
     conflict  edited here and changed by the template, in the same place; a person decides
-    added     new in the template          removed   not edited here, no longer in the template
-    deleted   deleted or moved here; stays so, and the template's changes to it do not arrive
-    renamed   renamed by the template; edits made here move along
+    added     new in the template
+    removed   not edited here, no longer in the template
+    deleted   deleted or moved here; the template's changes to it are not applied
+    renamed   renamed by the template; edits made here are carried over
     LOST      edited here, no longer in the template: plain `copier update` deletes it; apply keeps it
     WIPED     edited here, ignored by git or binary: plain `copier update` overwrites it; apply keeps it
 
-`apply` lets Copier update a clone of this project, with every line as context, so that the merge is
-a true three-way merge; compares the clone with what `check` foretold; and only then brings it here.
+`apply` runs Copier in a clone of this project, with every line as context, which makes the merge a
+true three-way merge. It compares the clone with the preview, and copies the result here only when
+they agree.
 """
 
 import argparse
@@ -51,7 +53,7 @@ from copier.errors import CopierError, UnsafeTemplateError
 from packaging.version import InvalidVersion, Version
 
 ANSWERS = ".copier-answers.yml"
-# The order of the table: what needs a person, what plain Copier would lose, the rest.
+# In the table's order: what a person must decide, what plain Copier would lose, the rest.
 VERDICTS = (
     "conflict",
     "LOST",
@@ -64,33 +66,33 @@ VERDICTS = (
     "removed",
 )
 MARKER = re.compile(rb"^(?:<{7} before updating|>{7} after updating)\r?$", re.MULTILINE)
-# One item a line, in any order: two that were added side by side are both kept.
+# Files with one item a line, in any order: items that both sides added are all kept.
 LISTS = (".gitignore", ".dockerignore", ".env.example", "pyproject.toml")
-# Copier's ways of asking nothing.
+# Options that stop Copier from asking questions.
 UNASKED: dict[str, Any] = {"defaults": True, "overwrite": True, "quiet": True}
-# Git of any configuration: no hooks, no upkeep in the background, no signing.
+# Overrides of the user's git configuration: no hooks, no background maintenance, no signing.
 GIT = {
     "core.hooksPath": os.devnull,
     "gc.auto": "0",
     "maintenance.auto": "false",
     "commit.gpgSign": "false",
-    "core.quotePath": "true",  # As Copier reads them; here they are read with -z.
+    "core.quotePath": "true",  # Copier expects it; this script reads paths with -z.
     "advice.detachedHead": "false",
 }
 
 
 class Stop(Exception):
-    """Why no update is possible, and what to do; nothing has been changed."""
+    """No update is possible: the message says why and what to do. Nothing was changed."""
 
 
 @dataclass
 class Change:
-    """What the update means for one file; `result` is what will be in it, None for no file."""
+    """What the update does to one file. `result` is the file's content afterwards, None for no file."""
 
     path: str
     verdict: str
     note: str = ""
-    to: str = ""  # Where it moves, or was moved.
+    to: str = ""  # The path it is moved to, or was moved to.
     result: bytes | None = field(default=None, repr=False)
 
 
@@ -106,9 +108,9 @@ class Plan:
     migrations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    # Where the update goes beyond Copier: path -> content, None to delete.
+    # What Copier would not write: path -> content, None to delete.
     carried: dict[str, bytes | None] = field(default_factory=dict)
-    # The release asked for, rendered.
+    # The requested release, rendered.
     new: dict[str, bytes] = field(default_factory=dict)
 
     def of(self, *verdicts: str) -> list[Change]:
@@ -131,18 +133,18 @@ def git(*command: str, cwd: Path, stdin: bytes | None = None, ok: tuple[int, ...
 
 
 def line(*command: str, cwd: Path) -> str:
-    """The one line that a git command prints."""
+    """The single line printed by a git command."""
     return git(*command, cwd=cwd).decode().rstrip("\n")
 
 
 def paths(command: str, *options: str, cwd: Path, **others: Any) -> list[str]:
-    """The paths that a git command with -z prints."""
+    """The paths printed by a git command with -z."""
     printed = git(command, "-z", *options, cwd=cwd, **others).decode()
     return [path for path in printed.split("\0") if path]
 
 
 def touched(root: Path) -> set[str]:
-    """What differs from the last commit, seen from the repository's top."""
+    """Paths that differ from the last commit, relative to the repository's top folder."""
     entries = paths("status", "--porcelain", "--no-renames", "-uall", cwd=root)
     return {entry[3:] for entry in entries}
 
@@ -152,57 +154,58 @@ def read(file: Path) -> bytes | None:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file of a rendered tree but the answers, by path."""
+    """Every file of a rendered tree except the answers file, by path."""
     files = {file.relative_to(root).as_posix(): file for file in root.rglob("*") if file.is_file()}
     return {path: files[path].read_bytes() for path in sorted(files) if path != ANSWERS}
 
 
 def recorded(root: Path) -> dict[str, Any]:
-    """The answers file, if it can be updated from at all."""
+    """The answers file. Stop when it names no source or release to update from."""
     file = root / ANSWERS
     if not file.is_file():
         raise Stop(
-            f"{root} has no {ANSWERS}: run this in a project that was made from the template."
+            f"{root} has no {ANSWERS}: run this command in a project made from the template."
         )
     try:
         answers = yaml.safe_load(file.read_text())
         source, commit = answers["_src_path"], answers["_commit"]
     except (yaml.YAMLError, KeyError, TypeError):
         raise Stop(
-            f"{ANSWERS} was edited and has no _src_path or _commit any more: "
-            f"restore it with `git log --oneline {ANSWERS}` and `git checkout COMMIT -- {ANSWERS}`."
+            f"{ANSWERS} no longer has _src_path or _commit: "
+            f"find the last good commit with `git log --oneline {ANSWERS}`, and restore it with "
+            f"`git checkout COMMIT -- {ANSWERS}`."
         ) from None
     try:
         Version(str(commit))
     except InvalidVersion:
         raise Stop(
             f"{ANSWERS} records _commit {commit}, which is no release of {source}: "
-            "set it to the release that comes nearest and commit that."
+            "set it to the closest release and commit that."
         ) from None
     return answers
 
 
 def repository(root: Path) -> Path:
-    """The top of the git repository, which has a commit and no unfinished update."""
+    """The top folder of the git repository. Stop without a commit, or with an unfinished update."""
     try:
         top = Path(line("rev-parse", "--show-toplevel", cwd=root))
         line("rev-parse", "--verify", "HEAD", cwd=root)
     except (Stop, FileNotFoundError):
         raise Stop(
-            f"{root} has no git history to update on: "
+            f"{root} has no git history, which an update needs: "
             'run `git init && git add -A && git commit -m "Start"` first.'
         ) from None
     unmerged = paths("diff", "--name-only", "--diff-filter=U", cwd=root)
     if unfinished := sorted({*unmerged, *leftovers(root)}):
         raise Stop(
             f"An earlier update is unfinished: resolve the conflicts in {', '.join(unfinished)} "
-            "and commit, or go back with `git reset --hard`."
+            "and commit, or undo it with `git reset --hard`."
         )
     return top
 
 
 def leftovers(root: Path) -> list[str]:
-    """Files with conflict markers of Copier's, and rejected patches."""
+    """Files with Copier's conflict markers, and rejected patches."""
     marker = "^(<{7} before updating|>{7} after updating)"
     found = paths("grep", "-lE", marker, cwd=root, ok=(0, 1))
     rejected = paths("ls-files", "--cached", "--others", "--", "*.rej", cwd=root)
@@ -218,37 +221,37 @@ def clean(root: Path) -> None:
 
 
 def render(target: Path, source: str, ref: str | None, answers: bytes, data: dict[str, Any]) -> Any:
-    """Render a release beside the project, as an update would: answers from the file, then defaults."""
+    """Render a release into a new folder, with the answers of the file and defaults for the rest."""
     target.mkdir()
     (target / ANSWERS).write_bytes(answers)
-    # copier.errors and the returned worker's template, answers and match_skip, seen on 9.19.1.
+    # Undocumented: copier.errors; the worker's template, answers and match_skip. Seen in 9.19.1.
     return copier.run_copy(source, target, data=data, vcs_ref=ref, skip_tasks=True, **UNASKED)
 
 
 def release(
     target: Path, source: str, ref: str | None, answers: bytes, data: dict[str, Any] | None = None
 ) -> Any:
-    """Render a release, with other answers when data is given; Stop with the reason when it cannot be."""
+    """Render a release, with the answers in `data` if given. Stop with the reason when that fails."""
     try:
         return render(target, source, ref, answers, data or {})
-    except Exception as error:  # Copier's, a validator's, or of git that cannot read it.
+    except Exception as error:  # From Copier, a validator, or git.
         text = str(getattr(error, "stderr", "") or error).strip() or type(error).__name__
         gone = "did not match|unknown revision|invalid reference|not our ref"
         if ref and (re.search(gone, text, re.IGNORECASE) or repr(ref) in text):
-            reason = f"release {ref} is not there"
-        elif data is not None and isinstance(error, CopierError | ValueError):  # Of an answer.
+            reason = f"release {ref} does not exist"
+        elif data is not None and isinstance(error, CopierError | ValueError):  # A bad answer.
             raise Stop(f"{' '.join(text.split()).rstrip('.')}: answer it with --data.") from error
         else:
             reason = text.splitlines()[-1].rstrip(".")
     raise Stop(
-        f"The template at {source} cannot be used: {reason}. If it has moved, or this is a relative "
-        f"path, set _src_path in {ANSWERS} to where it is now and commit that; a release that is gone "
-        "must be tagged there again."
+        f"The template at {source} cannot be used: {reason}. If the template has moved, or this path is "
+        f"relative, set _src_path in {ANSWERS} to its current location and commit that. If the release's "
+        "tag was deleted, ask the template's maintainers to restore it."
     )
 
 
 def merge(mine: bytes, base: bytes, new: bytes, path: str) -> tuple[bytes, bool]:
-    """Git's three-way merge, and whether it left conflicts; lists are joined item by item."""
+    """Git's three-way merge, and whether conflicts remain; lists are merged item by item."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in (("mine", mine), ("base", base), ("new", new)):
             (Path(folder) / name).write_bytes(content)
@@ -276,7 +279,7 @@ HUNK = re.compile(
 
 
 def join(text: bytes) -> bytes | None:
-    """Resolve the conflicts in which one side only added lines around what the other side changed."""
+    """Resolve conflicts where one side only added lines next to those that the other side changed."""
 
     def both(hunk: re.Match[bytes]) -> bytes:
         mine, base, new = hunk.groups()
@@ -303,7 +306,7 @@ def is_toml(text: bytes) -> bool:
 
 
 def nearest(path: str, content: bytes, files: dict[str, bytes]) -> str:
-    """The path of the file most like the content, if more than half of it is the same; or ""."""
+    """The path of the most similar file, if more than half of its lines are equal; else ""."""
 
     def closeness(other: str) -> tuple[float, bool, bool]:
         one, two = Path(path), Path(other)
@@ -316,7 +319,7 @@ def nearest(path: str, content: bytes, files: dict[str, bytes]) -> str:
 
 
 def make_plan(root: Path, to: str | None, data: dict[str, Any]) -> Plan:
-    """Render the release that the project has and the one asked for, and compare all three."""
+    """Render the project's release and the requested one, and compare both with the project."""
     answers = recorded(root)
     repository(root)
     source, current = answers["_src_path"], str(answers["_commit"])
@@ -334,8 +337,8 @@ def make_plan(root: Path, to: str | None, data: dict[str, Any]) -> Plan:
         before, after = Version(current), version(plan.target)
         if after < before:
             raise Stop(
-                f"{plan.target} is older than {current}, which this project has: "
-                "an update only goes forward; to go back, revert the commit of the update."
+                f"{plan.target} is older than this project's release {current}, and an update only goes forward: "
+                "to go back, revert the commit of the update."
             )
         plan.answers = changed_answers(answers, new_answers, data)
         plan.migrations = [
@@ -345,7 +348,7 @@ def make_plan(root: Path, to: str | None, data: dict[str, Any]) -> Plan:
         ]
         if Path(source).expanduser().is_dir():
             plan.notes.append(
-                f"_src_path {source} is a folder of one machine: set it to the template's URL in {ANSWERS}."
+                f"_src_path {source} is a local folder: set it to the template's URL in {ANSWERS}."
             )
         hand_edited(root, plan, folder / "former", old, worker.match_skip)
     compare(plan, root, old, worker.match_skip)
@@ -356,21 +359,20 @@ def version(ref: str) -> Version:
     try:
         return Version(ref)
     except InvalidVersion:
-        raise Stop(
-            f"{ref} is no release of the template: name one that is tagged, like v1.2.0."
-        ) from None
+        raise Stop(f"{ref} is not a release of the template: name a tag, like v1.2.0.") from None
 
 
 def check_moved(current: str, here: bytes, there: bytes) -> None:
-    """Stop when the tag that the project was made from names another commit now."""
+    """Stop when the tag of the project's release now points to another commit."""
     commits = [
         re.search(rb"^# Commit ([0-9a-f]{40})", text, re.MULTILINE) for text in (here, there)
     ]
     then, now = (found[1].decode() if found else None for found in commits)
     if then and now and then != now:
         raise Stop(
-            f"The template's tag {current} was moved, from {then[:10]} to {now[:10]}, so an edit of yours cannot be "
-            f"told from a change of its: have it moved back, or, if both say the same, write {now} into {ANSWERS}."
+            f"The template's tag {current} was moved from {then[:10]} to {now[:10]}, so edits made here cannot be "
+            f"distinguished from the template's changes: ask for the tag to be moved back or, if both commits "
+            f"have the same content, write {now} into {ANSWERS}."
         )
 
 
@@ -401,16 +403,14 @@ def compare(plan: Plan, root: Path, old: dict[str, bytes], seam: Any) -> None:
             change.note += f"; see {heir}"
             continue
         change.verdict, change.to, change.result = "renamed", heir, None
-        change.note = f"to {heir}; your edits move along"
+        change.note = f"to {heir}; edits made here are carried over"
         plan.carried |= {change.path: None, heir: merged}
-        added.pop(heir).result = merged  # The heir of one file only.
+        added.pop(heir).result = merged  # Each new file takes the edits of one old file only.
     own = {path: read(root / path) or b"" for path in tracked - old.keys() - {ANSWERS}}
     for change in plan.of("deleted"):
         change.to = nearest(change.path, old[change.path], own)
         if change.to:
-            change.note = (
-                f"moved here to {change.to}; the template changed it, which does not arrive"
-            )
+            change.note = f"moved here to {change.to}; the template's changes to it are not applied"
     for change in plan.changes:
         joined = change.verdict == "merge" and Path(change.path).name in LISTS
         if joined or (change.path in ignored and change.verdict in ("added", "update")):
@@ -426,12 +426,14 @@ def judge(
     seam: bool,
     ignored: bool,
 ) -> Change | None:
-    """What the update means for a file as it is here, was made, and is in the release asked for."""
+    """What the update does to a file: `mine` is here, `base` was rendered, `theirs` is requested."""
     edited = mine is not None and mine != base
     if ignored and edited and mine != theirs:
-        return Change(path, "WIPED", "edited here, ignored by git; apply keeps yours", result=mine)
+        return Change(
+            path, "WIPED", "edited here, ignored by git; apply keeps your version", result=mine
+        )
     if edited and base == theirs and b"\0" in (mine or b""):
-        return Change(path, "WIPED", "edited here, binary; apply keeps yours", result=mine)
+        return Change(path, "WIPED", "edited here, binary; apply keeps your version", result=mine)
     if mine == theirs:
         return None
     if theirs is None:
@@ -441,16 +443,16 @@ def judge(
             )
         return Change(path, "removed")
     if mine is None and (seam or base is None):
-        return Change(path, "added", "yours from now on" if seam else "", result=theirs)
+        return Change(path, "added", "a project file from now on" if seam else "", result=theirs)
     if seam or base == theirs:
         return None
     if mine is None:
-        return Change(path, "deleted", "the template changed it, which does not arrive")
+        return Change(path, "deleted", "the template's changes to it are not applied")
     if mine == base:
         return Change(path, "update", result=theirs)
     merged, conflicts = merge(mine, base or b"", theirs, path)
-    notes = ["made on both sides"] * (base is None)
-    notes += ["binary; apply keeps yours"] * (b"\0" in mine)
+    notes = ["added on both sides"] * (base is None)
+    notes += ["binary; apply keeps your version"] * (b"\0" in mine)
     notes += ["both changes are kept"] * (not conflicts)
     return Change(path, "conflict" if conflicts else "merge", "; ".join(notes), result=merged)
 
@@ -460,14 +462,14 @@ def check_questions(data: dict[str, Any], questions: dict[str, Any]) -> None:
         if name not in questions:
             near = difflib.get_close_matches(name, questions, 1)
             raise Stop(
-                f"The template asks no question {name}{f': did you mean {near[0]}?' if near else '.'}"
+                f"The template has no question {name}{f': did you mean {near[0]}?' if near else '.'}"
             )
         if questions[name].get("when") is False:
-            raise Stop(f"{name} is worked out from other answers and cannot be given.")
+            raise Stop(f"{name} is computed from other answers and cannot be set.")
 
 
 def changed_answers(here: dict[str, Any], new: dict[str, Any], data: dict[str, Any]) -> list[str]:
-    """One line for each answer that the update adds, changes or forgets."""
+    """One line for each answer that the update adds, changes or drops."""
     found = []
     for name in sorted(here.keys() | new.keys()):
         if name.startswith("_") or here.get(name) == new.get(name):
@@ -475,19 +477,19 @@ def changed_answers(here: dict[str, Any], new: dict[str, Any], data: dict[str, A
         values = here.get(name), new.get(name)
         was, becomes = (str(v).lower() if isinstance(v, bool) else v for v in values)
         if name not in here:
-            told = "as told" if name in data else "a new question, its default"
-            found.append(f"{name}: {becomes} ({told})")
+            reason = "from --data" if name in data else "new question, default answer"
+            found.append(f"{name}: {becomes} ({reason})")
         elif name not in new:
-            found.append(f"{name}: {was} is forgotten, since it is not asked any more")
+            found.append(f"{name}: {was} is dropped, since the question no longer exists")
         elif name in data:
-            found.append(f"{name}: {was} becomes {becomes} (as told)")
+            found.append(f"{name}: {was} becomes {becomes} (from --data)")
         else:
-            found.append(f"{name}: {was} is not accepted any more and becomes {becomes}")
+            found.append(f"{name}: {was} is no longer accepted and becomes {becomes}")
     return found
 
 
 def hand_edited(root: Path, plan: Plan, folder: Path, now: dict[str, bytes], seam: Any) -> None:
-    """Stop when answers were changed by hand: every file is still as the former answers made it."""
+    """Stop when answers were edited by hand and the files still match the former answers."""
     commits = git("log", "--format=%H", "-2", "--", ANSWERS, cwd=root).decode().split()
     if len(commits) < 2:
         return
@@ -495,7 +497,7 @@ def hand_edited(root: Path, plan: Plan, folder: Path, now: dict[str, bytes], sea
     try:
         former = yaml.safe_load(text) or {}
         render(folder, plan.source, former["_commit"], text, {})
-    except Exception:  # An unreadable past proves nothing.
+    except Exception:  # Former answers that cannot be rendered prove nothing.
         return
     answers = yaml.safe_load((root / ANSWERS).read_text())
     differing = sorted(
@@ -504,30 +506,30 @@ def hand_edited(root: Path, plan: Plan, folder: Path, now: dict[str, bytes], sea
         if name != "_src_path" and former.get(name) != answers.get(name)
     )
     then = tree(folder)
-    told = {
+    affected = {
         path
         for path in then.keys() | now.keys()
         if then.get(path) != now.get(path) and not seam(Path(path))
     }
-    here = {path: read(root / path) for path in told}
-    stayed = any(here[path] == then.get(path) for path in told)
-    followed = any(here[path] == now.get(path) for path in told)
+    here = {path: read(root / path) for path in affected}
+    stayed = any(here[path] == then.get(path) for path in affected)
+    followed = any(here[path] == now.get(path) for path in affected)
     along = paths("show", "--format=", "--name-only", "--relative", commits[0], cwd=root)
-    if differing and stayed and not followed and not told & set(along):
+    if differing and stayed and not followed and not affected & set(along):
         options = [
             f" --data {name}={answers[name]}"
             for name in differing
             if name in answers and name[0] != "_"
         ]
         raise Stop(
-            f"{', '.join(differing)} in {ANSWERS} was edited by hand, and the files do not follow it: run "
+            f"{', '.join(differing)} in {ANSWERS} was edited by hand, but the files still match the former answers: run "
             f"`git checkout {commits[0][:10]}^ -- {ANSWERS}`, commit that, and then "
             f"`uv run update.py apply{''.join(options)}`."
         )
 
 
 def clone(top: Path, target: Path, commit: str = "HEAD") -> Path:
-    """The project's repository again, at a commit, with nothing that is not in it."""
+    """A clone of the project's repository at a commit, without untracked files."""
     sha = line("rev-parse", "--verify", f"{commit}^{{commit}}", cwd=top)
     git(
         "clone", "--quiet", "--shared", "--no-tags", "--no-checkout", str(top), str(target), cwd=top
@@ -537,11 +539,13 @@ def clone(top: Path, target: Path, commit: str = "HEAD") -> Path:
 
 
 def update(root: Path, plan: Plan, data: dict[str, Any], trust: bool) -> list[str]:
-    """Update a clone, compare it with the plan, bring it here; the paths that were written."""
+    """Update a clone, compare it with the plan and copy it here. Return the paths written."""
     top = repository(root)
     inside = root.relative_to(top)
     kept = [change.path for change in plan.of("LOST", "WIPED", "renamed")]
-    kept += [path for path in plan.deleted if (root / path).is_dir()]  # Copier fails on these.
+    kept += [
+        path for path in plan.deleted if (root / path).is_dir()
+    ]  # Copier fails on these folders.
     kept += [change.path for change in plan.of("conflict") if b"\0" in (change.result or b"")]
     with tempfile.TemporaryDirectory() as folder:
         twin = clone(top, Path(folder) / "clone")
@@ -559,9 +563,9 @@ def update(root: Path, plan: Plan, data: dict[str, Any], trust: bool) -> list[st
         except UnsafeTemplateError:
             raise Stop(
                 f"This update runs the template's migration for {', '.join(plan.migrations) or plan.target}, "
-                f"which is code: read hooks/migrations in {plan.source}, then add --trust."
+                f"which is code: read hooks/migrations in {plan.source} first, then add --trust."
             ) from None
-        except Exception as error:  # A migration's, say; the clone goes, the project stays.
+        except Exception as error:  # In a migration, for example. The project is untouched.
             reason = " ".join(str(error).split()) or type(error).__name__
             raise Stop(f"Copier failed, and nothing was changed: {reason}") from error
         for path, content in plan.carried.items():
@@ -579,9 +583,9 @@ def put(file: Path, content: bytes | None) -> None:
 
 
 def verify(twin: Path, root: Path, plan: Plan) -> None:
-    """Stop unless the clone is what the check foretold, and else as the project."""
+    """Stop unless the clone matches the preview, and otherwise the project."""
     wrong = {*leftovers(twin)} - {change.path for change in plan.changes}
-    if not plan.migrations:  # With one, nothing is foretold to the letter.
+    if not plan.migrations:  # A migration's changes are not in the preview.
         prefix = line("rev-parse", "--show-prefix", cwd=twin)
         names = {path.removeprefix(prefix) for path in touched(twin)}
         expected = {path: read(root / path) for path in names - {ANSWERS}}
@@ -590,14 +594,14 @@ def verify(twin: Path, root: Path, plan: Plan) -> None:
         wrong -= {change.path for change in plan.of("WIPED")}
     if wrong:
         raise Stop(
-            f"Copier did not do what was foretold for {', '.join(sorted(wrong))}: nothing was changed; "
-            f"please report it to {plan.source}."
+            f"Copier's result differs from the preview for {', '.join(sorted(wrong))}. Nothing was changed; "
+            f"please report it to the maintainers of {plan.source}."
         )
 
 
 def bring(twin: Path, top: Path, inside: Path, plan: Plan) -> list[str]:
-    """Write what differs in the clone into the project, and mark its conflicts in the index."""
-    # Ignored files are in the plan, but not in the clone's status.
+    """Copy the clone's changes into the project, and record its conflicts in the index."""
+    # Files that git ignores are in the plan, but not in the clone's status.
     planned = {
         (inside / change.path).as_posix() for change in plan.of("added", "update", "removed")
     }
@@ -616,7 +620,7 @@ def bring(twin: Path, top: Path, inside: Path, plan: Plan) -> list[str]:
     entries = []
     for entry in paths("ls-files", "--unmerged", cwd=twin):
         mode, sha, stage, path = re.split(r"[ \t]", entry, maxsplit=3)
-        if path not in conflicts:  # Joined after all.
+        if path not in conflicts:  # Merged item by item.
             continue
         if not entries or not entries[-1].endswith(f"\t{path}"):
             entries.append(f"0 {'0' * 40}\t{path}")
@@ -629,31 +633,35 @@ def bring(twin: Path, top: Path, inside: Path, plan: Plan) -> list[str]:
 
 
 def review(root: Path, base: str) -> list[str]:
-    """Edits that the update since the commit `base` lost, and that `apply` would have kept."""
+    """Edits lost by the update since the commit `base` that `apply` would have kept."""
     top = repository(root)
     with tempfile.TemporaryDirectory() as folder:
         try:
             before = clone(top, Path(folder) / "clone", base) / root.relative_to(top)
         except Stop:
-            raise Stop(f"{base} is no commit that is here: fetch it, or name another.") from None
+            raise Stop(
+                f"This repository has no commit {base}: fetch it, or name another."
+            ) from None
         then, now = recorded(before), recorded(root)
-        told = {name: now[name] for name in now if name[0] != "_" and now[name] != then.get(name)}
-        plan = make_plan(before, str(now["_commit"]), told)
+        changed = {
+            name: now[name] for name in now if name[0] != "_" and now[name] != then.get(name)
+        }
+        plan = make_plan(before, str(now["_commit"]), changed)
     edited = [change.to or change.path for change in plan.of("LOST", "WIPED", "renamed")]
     return [
-        f"The update lost the edits of {path}: make it again by `uv run update.py apply`, which keeps them."
+        f"The update lost the edits of {path}: repeat it with `uv run update.py apply`, which keeps them."
         for path in edited
         if read(root / path) == plan.new.get(path)
     ]
 
 
 def rows(plan: Plan) -> list[tuple[str, str, str]]:
-    """The table: what happens, to what, and a note. Files that nobody edited are counted, not named."""
+    """The table: verdict, file and note. Updates of files not edited here are counted, not listed."""
     found = [("answer", text, "") for text in plan.answers]
-    runs = "runs code of the template, needs --trust"
+    runs = "runs the template's code, needs --trust"
     found += [("migration", migration, runs) for migration in plan.migrations]
-    told = [change for change in plan.changes if change.verdict != "update"]
-    found += [(change.verdict, change.path, change.note) for change in told]
+    listed = [change for change in plan.changes if change.verdict != "update"]
+    found += [(change.verdict, change.path, change.note) for change in listed]
     if updates := plan.of("update"):
         found.append(("update", counted(updates, "file"), "not edited here"))
     return [*found, *(("note", note, "") for note in plan.notes)]
@@ -668,7 +676,7 @@ def table(plan: Plan) -> str:
     shipped = plan.pristine + len(plan.edited) + len(plan.deleted)
     text = [
         f"{plan.current}{to} of {plan.source}",
-        f"{shipped} files of the template: {plan.pristine} as it made them, "
+        f"{shipped} template files: {plan.pristine} pristine, "
         f"{len(plan.edited)} edited, {len(plan.deleted)} deleted",
     ]
     text += [f"  {word:9} {what}{f': {note}' * bool(note)}" for word, what, note in rows(plan)]
@@ -680,16 +688,16 @@ def verdict(plan: Plan) -> str:
         return "Up to date."
     if found := plan.of("conflict"):
         return (
-            f"{counted(found, 'conflict')}: `apply` changes nothing; `apply --conflicts` updates, "
-            "and leaves them in the files for you to resolve."
+            f"{counted(found, 'conflict')}: `apply` would change nothing; `apply --conflicts` updates and "
+            "marks the conflicts in the files for you to resolve."
         )
     if found := plan.of("LOST", "WIPED"):
-        return f"`apply` updates, and keeps {counted(found, 'file')} that plain Copier would lose."
+        return f"`apply` updates and keeps {counted(found, 'file')} that plain Copier would lose."
     return "`apply` updates without a conflict."
 
 
 def markdown(plan: Plan) -> str:
-    """The table for a pull request; nothing in it is taken for markup."""
+    """The table as Markdown, with all markup escaped."""
 
     def cell(text: str) -> str:
         return re.sub(r"([\\`*_{}\[\]<>#|~@])", r"\\\1", " ".join(text.split()))
@@ -717,34 +725,44 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("command", choices=["check", "apply", "report", "review"])
     option = parser.add_argument
     option("base", nargs="?", metavar="BASE", help="review: the commit before the update")
-    option("--to", metavar="REF", help="a release; default: the newest; `:current:` for a toggle")
-    option("-d", "--data", action="append", default=[], metavar="NAME=VALUE", help="an answer")
-    option("--json", action="store_true", help="print the check as JSON")
-    option("--conflicts", action="store_true", help="leave conflicts in the files")
-    option("--trust", action="store_true", help="run migrations of the template")
+    option(
+        "--to",
+        metavar="REF",
+        help="release to update to (default: the newest); `:current:` to change answers only",
+    )
+    option("-d", "--data", action="append", default=[], metavar="NAME=VALUE", help="set an answer")
+    option("--json", action="store_true", help="print the preview as JSON")
+    option(
+        "--conflicts",
+        action="store_true",
+        help="apply: update despite conflicts, and mark them in the files",
+    )
+    option("--trust", action="store_true", help="apply: run the template's migrations")
     options = parser.parse_args(argv)
     if bool(options.base) != (options.command == "review"):
-        parser.error("review takes a commit, like `review origin/main`; no other command does")
+        parser.error("only review takes a commit, and it needs one: `review origin/main`")
     for item in options.data:
         if "=" not in item:
-            parser.error(f"--data takes NAME=VALUE, not {item}")
+            parser.error(f"--data must be NAME=VALUE, not {item}")
     return options
 
 
 def main(argv: list[str] | None = None, root: Path | None = None) -> int:
     options = arguments(argv)
     root = (root or Path(__file__).parent).resolve()
-    count = int(os.environ.get("GIT_CONFIG_COUNT", 0))  # Those stay: a token for the template, say.
+    count = int(
+        os.environ.get("GIT_CONFIG_COUNT", 0)
+    )  # These stay: one may be a token for the template.
     for index, (key, value) in enumerate(GIT.items(), count):
         os.environ |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
     os.environ["GIT_CONFIG_COUNT"] = str(count + len(GIT))
-    plumbum.local.env.update(os.environ)  # Copier's git runs with a copy.
+    plumbum.local.env.update(os.environ)  # Copier's git reads plumbum's copy.
     warnings.simplefilter("ignore")
     data = dict(item.split("=", 1) for item in options.data)
     try:
         if options.command == "review":
             lost = review(root, options.base)
-            return told(int(bool(lost)), *lost or ["The update lost no edit."])
+            return say(int(bool(lost)), *lost or ["The update lost no edit."])
         if options.command == "apply":
             repository(root)
             clean(root)
@@ -758,24 +776,26 @@ def main(argv: list[str] | None = None, root: Path | None = None) -> int:
         if not plan.does_something:
             return 0
         if plan.of("conflict") and not options.conflicts:
-            return told(1, "Nothing was changed.")
+            return say(1, "Nothing was changed.")
         written = update(root, plan, data, options.trust)
     except Stop as reason:
-        return told(2, str(reason))
-    said = [f"{counted(written, 'file')} written. To go back: git reset --hard && git clean -fd"]
+        return say(2, str(reason))
+    summary = [f"{counted(written, 'file')} written. To undo: git reset --hard && git clean -fd"]
     if kept := [change.path for change in plan.of("LOST")]:
-        said.append(
-            f"Kept, though the template dropped it: {', '.join(kept)}. It is yours alone, and may "
-            "import what went with it: port it, or delete it."
+        summary.append(
+            f"Kept, although no longer in the template: {', '.join(kept)}. It is a project file now and may "
+            "import what was removed: adapt or delete it."
         )
     if plan.of("conflict"):
-        return told(
-            1, *said, "Resolve the conflicts (`git diff`), `git add` them, run the tests, commit."
+        return say(
+            1,
+            *summary,
+            "Resolve the conflicts (see `git diff`), `git add` the files, run the tests, and commit.",
         )
-    return told(0, *said, "Run the tests, look at `git diff`, commit.")
+    return say(0, *summary, "Run the tests, review `git diff`, and commit.")
 
 
-def told(code: int, *sentences: str) -> int:
+def say(code: int, *sentences: str) -> int:
     print(*sentences, sep="\n", file=sys.stderr)
     return code
 

@@ -1,11 +1,11 @@
-"""What migrations are made of: steps that look first, act once, and say what they did.
+"""Steps of migrations. Each step checks first, acts once and reports what it did.
 
     from steps import rename, run
 
     run(rename("*/old_name.py", "new_name.py"))
 
-run() works in the current folder, the project; `--check` says what it would do and exits 1 if there is
-anything. Only the standard library is here: the project's environment may lack everything else.
+run() works in the current folder, the project. `--check` prints what it would do, and exits 1 if that is
+anything. Only the standard library is imported: the project's environment may lack everything else.
 """
 
 import argparse
@@ -14,12 +14,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-# A step returns what it does, or nothing when that is done; with act=False it only looks.
+# A step returns what it did, or None when there is nothing to do; with act=False it only checks.
 Step = Callable[[Path, bool], str | None]
 
 
 def rename(pattern: str, name: str) -> Step:
-    """Rename the file that the pattern finds, with the edits in it. Staged, so that Copier merges it."""
+    """Rename the file that matches, edits included, and stage it, so that Copier merges it."""
 
     def step(project: Path, act: bool) -> str | None:
         old = next(project.glob(pattern), None)
@@ -36,7 +36,7 @@ def rename(pattern: str, name: str) -> Step:
 
 def run(*steps: Step) -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--check", action="store_true", help="say what would be done; exit 1 if anything")
+    parser.add_argument("--check", action="store_true", help="print what would be done; exit 1 if anything")
     check = parser.parse_args().check
     done = [text for step in steps if (text := step(Path.cwd(), not check))]
     for text in done:

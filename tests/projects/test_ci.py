@@ -8,14 +8,13 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import shapes
+from processes import listening, tool
 from workflows import Job, jobs
 
 # Executed whole: each provider, database, queue and broker, with and without the sample, in shards.
@@ -74,9 +73,8 @@ def started():
 
     def start(job: Job, project: shapes.Project) -> dict[str, str]:
         for service in job.services:
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", SERVICES[service])):
-                    shapes.required(f"{service} does not listen on port {SERVICES[service]}")
+            if not listening(SERVICES[service]):
+                shapes.required(f"{service} does not listen on port {SERVICES[service]}")
         if "DATABASE_URL" not in job.env:
             return job.env
         name = f"ci_{os.getpid()}"
@@ -178,12 +176,6 @@ def test_one_shard_is_none(rendered):
     assert asked == [".copier-answers.yml"]
 
 
-def tool(name: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run a command of the template's tools."""
-    command = [str(Path(sys.executable).parent / name), *arguments]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
 # By the schema that they must meet.
 FILES = {
     "github": {
@@ -282,8 +274,8 @@ def test_a_red_job_names_the_command_for_its_order(rendered, provider):
         assert bool(job.on_failure) is any("uv run pytest" in step for step in job.steps)
         for status, hint in itertools.product(["failed", "success"], job.on_failure):
             env = {**os.environ, **job.env, "CI_JOB_STATUS": status}
-            told = subprocess.run(["bash", "-c", hint], env=env, capture_output=True, text=True).stdout
-            hints[job.name, status] = told[told.find("'uv run") :]
+            printed = subprocess.run(["bash", "-c", hint], env=env, capture_output=True, text=True).stdout
+            hints[job.name, status] = printed[printed.find("'uv run") :]
     if provider == "gitlab":
         assert [hints.pop((name, "success")) for name in ("tests", "orders", "reversed")] == ["", "", ""]
 
@@ -352,12 +344,12 @@ def test_a_nightly_job_catches_a_polluter(generate, name):
         done = run(job, project, project.path, env)
         if done.returncode or name == "reversed":
             break
-    told = project.run("bash", "-c", hint, **env).stdout
-    command = re.search(r"'(uv run python -m .+)'", told)[1]
+    printed = project.run("bash", "-c", hint, **env).stdout
+    command = re.search(r"'(uv run python -m .+)'", printed)[1]
     named = project.run(
         "bash", "-c", command, check=False, UV_PROJECT_ENVIRONMENT=str(project.venv), UV_NO_SYNC="1"
     )
-    print(f"{job.steps[-1]}\n{done.stdout[-300:]}\n{told}\n{named.stdout}")
+    print(f"{job.steps[-1]}\n{done.stdout[-300:]}\n{printed}\n{named.stdout}")
 
     assert "FAILED tests/test_rates.py::test_victim" in done.stdout
     assert (

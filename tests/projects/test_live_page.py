@@ -1,23 +1,16 @@
 """The orders page in a real browser, on production's processes: ASGI server, Celery worker, Valkey."""
 
 import os
-import socket
 import subprocess
-import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from browser import chromium
+from processes import free_port, wait_until
 
 pytestmark = pytest.mark.slow  # It needs a browser.
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager
@@ -34,16 +27,10 @@ def process(project, *command: str | Path, log: Path):
             running.wait(30)
 
 
-def wait_until_healthy(url: str, log: Path, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(url) as response:
-                assert response.status == 200
-                return
-        except OSError:
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.1)
+def healthy(url: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(url) as response:
+        return response.status == 200
+    return False
 
 
 @pytest.fixture
@@ -70,7 +57,7 @@ def shop(generate, tmp_path):
         process(project, *server, log=tmp_path / "server.log"),
         process(project, *worker, log=tmp_path / "worker.log"),
     ):
-        wait_until_healthy(f"{url}health/", tmp_path / "server.log")
+        wait_until(lambda: healthy(f"{url}health/"), (tmp_path / "server.log").read_text)
         yield url
 
 

@@ -12,7 +12,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -26,6 +25,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import pytest
 import shapes
 import yaml
+from processes import free_port, listening, wait_until
 
 POSTGRESQL = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -70,7 +70,7 @@ with psycopg.connect(sys.argv[1]) as holder, psycopg.connect(sys.argv[1], autoco
     print("a worker waits", flush=True)
     sys.stdin.read()
 """
-# A page that is open: prints what its websocket is told, or that it was refused.
+# A page that is open: prints what its websocket receives, or that it was refused.
 WATCH = """
 import asyncio, sys, websockets
 
@@ -212,28 +212,13 @@ class Site:
                 holder.stdin.close()
 
 
-def wait_until(condition, problem: str, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{problem} after {seconds} s"
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def listening(url: str) -> bool:
+def reachable(url: str) -> bool:
     parts = urlsplit(url)
-    with socket.socket() as probe:
-        probe.settimeout(2)
-        return not probe.connect_ex((parts.hostname, parts.port))
+    return listening(parts.port, parts.hostname)
 
 
 def needs(url: str) -> str:
-    if not listening(url):
+    if not reachable(url):
         shapes.required(f"no server at {urlsplit(url).hostname}:{urlsplit(url).port}")
     return url
 
@@ -273,7 +258,7 @@ def deploy(generate, tmp_path):
         project = site.project
         if (broker := project.env.get("CELERY_BROKER_URL", "")).startswith("amqp"):
             project.run("celery", "-A", project.package.name, "amqp", "queue.delete", name, check=False)
-        elif broker and listening(broker):
+        elif broker and reachable(broker):
             project.run("python", "-c", CLEAN, broker, name)
         project.run("python", "-c", DATABASE, POSTGRESQL, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -333,7 +318,7 @@ def test_a_broker_that_dies_does_not_fail_the_request(deploy, tmp_path):
     site.wait_until_processed(*orders)
 
 
-def test_a_database_that_dies_is_told(deploy):
+def test_a_database_that_dies_is_reported(deploy):
     site = deploy(use_procrastinate=True)
     site.project.env["DATABASE_URL"] = f"postgres://postgres@127.0.0.1:{free_port()}/x"
     site.serve()
@@ -391,7 +376,7 @@ def test_a_worker_has_limits(deploy):
     site.wait_until_processed(order)
 
 
-def test_open_pages_are_told_by_production(deploy):
+def test_open_pages_are_notified_in_production(deploy):
     site = deploy(use_procrastinate=True, use_channels=True)  # Celery would bring an older redis-py.
     site.serve()
     url, origin = f"ws://127.0.0.1:{site.port}/ws/orders/", f"https://127.0.0.1:{site.port}"
@@ -404,13 +389,13 @@ def test_open_pages_are_told_by_production(deploy):
     site.work("procrastinate")
     site.wait_until_processed(order)
 
-    wait_until(lambda: '"processed"' in site.log("page"), "the page was not told")
-    told = [json.loads(line) for line in site.log("page").splitlines()[1:]]
-    assert [(one["id"], one["status"]) for one in told] == [(order, "new"), (order, "processed")]
+    wait_until(lambda: '"processed"' in site.log("page"), "the page was not notified")
+    messages = [json.loads(line) for line in site.log("page").splitlines()[1:]]
+    assert [(one["id"], one["status"]) for one in messages] == [(order, "new"), (order, "processed")]
 
 
 @pytest.mark.slow
-def test_health_checks_tell_who_works(deploy):
+def test_health_checks_report_each_process(deploy):
     """All processes of compose.yml, in its environment, and what Docker would hold of them."""
     site = deploy(use_celery=True, use_procrastinate=True, use_channels=True, use_drf=True)
     environment = site.compose["web"]["environment"]

@@ -7,10 +7,8 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 import urllib.request
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -18,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import shapes
+from processes import free_port, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
 
@@ -96,16 +95,8 @@ def processes(project: shapes.Project, word: str = "") -> list[int]:
     return found
 
 
-def wait_for(condition, what: str):
-    deadline = time.monotonic() + 120  # A machine with other work to do starts a server slowly.
-    while not (result := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return result
-
-
 def assert_nothing_left(project: shapes.Project) -> None:
-    wait_for(lambda: not processes(project), "processes are left")
+    wait_until(lambda: not processes(project), "processes are left")
     assert servers_files(project) == []
 
 
@@ -141,7 +132,7 @@ def held(project: shapes.Project, hold: Path, *options: str):
     """A run of pytest that waits in its first database test."""
     hold.mkdir()
     with start(project, "pytest", *DATABASE_TESTS, *options, HOLD=str(hold)) as run:
-        wait_for(lambda: list(hold.glob("reached-*")) or run.poll() is not None, "no test was reached")
+        wait_until(lambda: list(hold.glob("reached-*")) or run.poll() is not None, "no test was reached")
         assert run.poll() is None, run.communicate()[0]
         yield run
 
@@ -212,7 +203,7 @@ def test_without_warnings(project):
 def test_two_runs_at_once_have_servers_of_their_own(project, tmp_path, options):
     with held(project, tmp_path / "hold", *options) as first:
         assert "4 passed" in project.pytest(*DATABASE_TESTS, *options).stdout
-        wait_for(lambda: len(processes(project, "server.py")) == 1, "the second server is left")
+        wait_until(lambda: len(processes(project, "server.py")) == 1, "the second server is left")
 
         (tmp_path / "hold" / "go").touch()
         assert "4 passed" in first.communicate()[0]
@@ -241,7 +232,7 @@ def test_a_crash_of_everything_means_new_data_for_tests(project, tmp_path):
         for pid in processes(project):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not processes(project), "processes are left")
+        wait_until(lambda: not processes(project), "processes are left")
 
     assert "4 passed" in project.pytest(*DATABASE_TESTS).stdout
     assert not marked.exists()
@@ -252,7 +243,7 @@ def test_a_killed_guard_is_noticed(project, tmp_path, last_user):
     with held(project, tmp_path / "hold") as run:
         (guard,) = processes(project, "server.py")
         os.kill(guard, signal.SIGKILL)
-        wait_for(lambda: not processes(project, "server.py"), "the guard does not die")
+        wait_until(lambda: not processes(project, "server.py"), "the guard does not die")
         if last_user == "gone":
             run.kill()
             run.wait()
@@ -354,9 +345,7 @@ def test_development_is_shared_and_kept(project):
     project.run("python", "manage.py", "migrate", DEBUG="true")
     marked = mark(project, "dev")
     users("from django.contrib.auth.models import User; User.objects.create(username='kept')")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with start(project, "python", "manage.py", "runserver", str(port), DEBUG="true") as server:
 
         def answers():
@@ -364,7 +353,7 @@ def test_development_is_shared_and_kept(project):
             with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health/") as answer:
                 return answer.status
 
-        assert wait_for(answers, "runserver does not answer") == 200
+        assert wait_until(answers, "runserver does not answer") == 200
         query = "from django.contrib.auth.models import User; print(User.objects.get().username)"
         assert users(query).strip().splitlines()[-1] == "kept"
         assert len(processes(project, "server.py")) == 1
@@ -453,10 +442,10 @@ def test_a_private_valkey(generate, tmp_path):
 
     reached = tmp_path / "reached-url"
     with start(project, "pytest", *tests, "test_redis", HOLD=str(tmp_path)) as run:
-        url = wait_for(lambda: reached.exists() and reached.read_text(), "no test was reached")
+        url = wait_until(lambda: reached.exists() and reached.read_text(), "no test was reached")
         assert "2 passed" in project.pytest(*tests, "test_redis", REDIS_URL=url).stdout
         (folder,) = Path(project.env["TMPDIR"]).glob("valkey-*")
         run.kill()
         run.wait()
-        wait_for(lambda: not folder.exists(), "the server is left")
+        wait_until(lambda: not folder.exists(), "the server is left")
     assert_nothing_left(project)

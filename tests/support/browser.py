@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import shapes
+from processes import wait_until
 
 # As root, in a container, without a sandbox; and nothing that talks to anyone but the page's server.
 OPTIONS = (
@@ -78,10 +78,7 @@ class Page:
         return answer["result"].get("value")
 
     def wait_for(self, script: str, seconds: float = 20) -> None:
-        end = time.monotonic() + seconds
-        while not self.evaluate(script):
-            assert time.monotonic() < end, f"not true within {seconds} s: {script}"
-            time.sleep(0.05)
+        wait_until(lambda: self.evaluate(script), f"not true: {script}", seconds)
 
     def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))

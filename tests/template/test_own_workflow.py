@@ -1,13 +1,12 @@
 """The template's own workflow: the same as .ci/run, on the Pythons and services of the projects it makes."""
 
 import re
-import subprocess
-import sys
 import tomllib
 
 import pytest
 import shapes
 import yaml
+from processes import tool
 
 WORKFLOWS = shapes.ROOT / ".github" / "workflows"
 SERVICES = shapes.ROOT / ".ci" / "compose.yml"
@@ -73,11 +72,6 @@ def test_it_is_valid_and_secure():
     check("zizmor", "--offline", "--persona", "auditor", "--strict-collection", github)
 
 
-def check(tool, *arguments):
-    done = subprocess.run(
-        [f"{sys.prefix}/bin/{tool}", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def check(name, *arguments):
+    done = tool(name, *arguments)
     assert not done.returncode, done.stdout

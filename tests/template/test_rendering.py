@@ -2,13 +2,12 @@
 
 import itertools
 import re
-import subprocess
-import sys
 import tomllib
 
 import pytest
 import shapes
 import yaml
+from processes import tool
 
 # Every value of every other question stands beside every combination of the toggles at least once.
 OTHERS = [
@@ -68,10 +67,25 @@ def test_the_tree_is_clean(rendered, answers):
 
 def ruff(tree, *command):
     """The tree's own configuration decides; the cache stays out of the rendered tree."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "--no-cache", "."], cwd=tree, capture_output=True, text=True
-    )
-    assert not done.returncode, done.stdout + done.stderr
+    done = tool("ruff", *command, "--no-cache", ".", cwd=tree)
+    assert not done.returncode, done.stdout
+
+
+def test_make_lint_has_the_settings_of_the_projects(rendered):
+    """Pristine .py files under template/ are held to what their projects hold them to."""
+    project = tomllib.loads((rendered(database="postgresql") / "pyproject.toml").read_text())
+    theirs = project["tool"]["ruff"]
+    ours = tomllib.loads((shapes.ROOT / "tests" / "support" / "template_ruff.toml").read_text())
+
+    assert ours["line-length"] == theirs["line-length"]
+    for key in ("select", "ignore"):
+        assert ours["lint"][key] == theirs["lint"][key]
+    assert by_folder(ours) == by_folder(theirs)
+
+
+def by_folder(settings):
+    files = settings["lint"]["per-file-ignores"]
+    return {pattern.removesuffix("/**").rpartition("/")[2]: ignored for pattern, ignored in files.items()}
 
 
 def test_a_render_is_deterministic(template, rendered, tmp_path):

@@ -13,7 +13,7 @@ import shapes
 from releases import GIT_ENVIRONMENT, Repository, Subject, git
 
 PAGE = shapes.ROOT / "SCENARIOS.md"
-# Scenario -> what plain Copier makes of it, what update.py does, what its check foretells.
+# Scenario -> what plain Copier makes of it, what update.py does, what its preview says.
 EXPECTED = {
     cells[0]: (cells[1], cells[2], {word for word in cells[3].split(", ") if word})
     for line in PAGE.read_text().splitlines()
@@ -105,10 +105,10 @@ CASES = {
     "the template moves a folder, a file in it edited": Case(
         {"d/a": TEN, "d/b": LONG}, {"e/a": TEN, "e/b": LONG}, {"d/b": LONG + "mine\n"}
     ),
-    "the template moves a folder, with a file of yours": Case(
+    "the template moves a folder, with a project file in it": Case(
         {"d/a": TEN}, {"e/a": TEN}, {"d/own": "mine\n"}
     ),
-    "a file of yours": one(None, None, "mine\n"),
+    "a project file": one(None, None, "mine\n"),
     "both add the same file, differently": one(None, "new\n" + TEN, "mine\n" + TEN),
     "both add the same file, the same": one(None, TEN, TEN),
     "a seam, edited; the template changes it": one(TEN, there(5), here(5), "seam.txt"),
@@ -141,7 +141,7 @@ CASES = {
     "binary, changed by the template": one("\0a\n", "\0b\n", "\0a\n", "x.bin"),
     "binary, changed here": one("\0a\n", "\0a\n", "\0mine\n", "x.bin"),
     "binary, changed by both": one("\0a\n", "\0b\n", "\0mine\n", "x.bin"),
-    "binary, of yours": one(None, None, "\0mine\n", "x.bin"),
+    "binary, a project file": one(None, None, "\0mine\n", "x.bin"),
 }
 
 for number, case in enumerate(CASES.values()):  # Unlike each other, or one is taken for another, renamed.
@@ -262,9 +262,9 @@ def test_a_file(updated, name):
         )
         for files in results
     )
-    foretold = {change["verdict"] for change in check["changes"] if change["path"].startswith(folder)}
+    preview = {change["verdict"] for change in check["changes"] if change["path"].startswith(folder)}
 
-    assert (*made, foretold) == EXPECTED[name]
+    assert (*made, preview) == EXPECTED[name]
 
 
 ROWS = {}
@@ -303,7 +303,7 @@ class World:
         except BaseException as error:
             self.error = error
             return "refused" if twin.files() == before else "fails half-way"
-        return self.told(before, twin)
+        return self.result(before, twin)
 
     def ours(self, *arguments: str) -> str:
         before, state = (
@@ -311,7 +311,7 @@ class World:
             self.project.state() if (self.project.path / ".git").exists() else None,
         )
         outcome = self.project.update("apply", *arguments)
-        self.said = outcome.err
+        self.message = outcome.err
         if outcome.code == 2:
             assert self.project.files() == before
             assert state is None or self.project.state() == state
@@ -320,15 +320,15 @@ class World:
         if outcome.code == 1 and self.project.files() == before:
             assert self.project.state() == state
             return "refused: conflict"
-        return self.told(before, self.project)
+        return self.result(before, self.project)
 
     def both(self, *arguments: str, says: str = "", **options) -> tuple[str, str]:
         """Plain Copier with these options, ours with these arguments, which says so when it refuses."""
         results = self.plain(**options), self.ours(*arguments)
-        assert says in self.said
+        assert says in self.message
         return results
 
-    def told(self, before, project) -> str:
+    def result(self, before, project) -> str:
         files = project.files()
         if any(b"<<<<<<< before updating" in text for text in files.values()):
             return "conflict, exit 0"
@@ -353,8 +353,8 @@ def _(world):
 def _(world):
     world.project.write("base.txt", "mine\n")
     results = world.both()
-    assert "base.txt" in world.said
-    assert "commit or stash" in world.said
+    assert "base.txt" in world.message
+    assert "commit or stash" in world.message
     return results
 
 
@@ -402,13 +402,13 @@ def _(world):
 def _(world):
     world.answers("v1.0.0", "v1.0.0-1-gabcdef0", world.project)
     world.project.commit()
-    return world.both(says="no release")
+    return world.both(says="is no release of")
 
 
 @row("the recorded release is gone")
 def _(world):
     git("tag", "--delete", "v1.0.0", cwd=world.repository.path)
-    return world.both(says="release v1.0.0 is not there")
+    return world.both(says="release v1.0.0 does not exist")
 
 
 @row("the template has moved")
@@ -427,14 +427,14 @@ def _(world):
 
 @row("a release asked for that does not exist")
 def _(world):
-    return world.both("--to", "v9.0.0", says="release v9.0.0 is not there", vcs_ref="v9.0.0")
+    return world.both("--to", "v9.0.0", says="release v9.0.0 does not exist", vcs_ref="v9.0.0")
 
 
 @row("an unreleased state asked for")
 def _(world):
     world.release("v3.0.0", QUESTIONS, base=there(6))
     git("tag", "--delete", "v3.0.0", cwd=world.repository.path)
-    return world.both("--to", "HEAD", says="is no release of the template", vcs_ref="HEAD")
+    return world.both("--to", "HEAD", says="is not a release of the template", vcs_ref="HEAD")
 
 
 @row("the tag of the recorded release was moved")
@@ -443,7 +443,7 @@ def _(world):
     plain = world.plain(vcs_ref="v2.0.0")
     arrived = (world.root / "plain" / "base.txt").read_text() == there(5)
     ours = world.ours("--to", "v2.0.0")
-    assert "tag v1.0.0 was moved, from " in world.said
+    assert "tag v1.0.0 was moved from " in world.message
     return plain if arrived else "never arrives", ours
 
 
@@ -466,7 +466,7 @@ def _(world):
 
 @row("a computed answer given")
 def _(world):
-    return world.both("--data", "computed=x", says="worked out", data={"computed": "x"})
+    return world.both("--data", "computed=x", says="is computed from other answers", data={"computed": "x"})
 
 
 @row("a toggle edited into the answers file by hand")
@@ -536,8 +536,8 @@ def _(world):
 @row("a new question: its default, announced")
 def _(world):
     assert world.project.check()["answers"] == [
-        "fruit: apple (a new question, its default)",
-        "number: 1 (a new question, its default)",
+        "fruit: apple (new question, default answer)",
+        "number: 1 (new question, default answer)",
     ]
     return world.both()
 
@@ -556,7 +556,7 @@ def _(world):
     world.project.update("apply", "--to", "v2.0.0", "-d", "fruit=pear")
     world.project.commit()
     answers = world.project.check("--to", "v4.0.0")["answers"]
-    assert answers == ["fruit: pear is not accepted any more and becomes apple"]
+    assert answers == ["fruit: pear is no longer accepted and becomes apple"]
     return world.plain(vcs_ref="v4.0.0"), world.ours("--to", "v4.0.0") + ", announced"
 
 
@@ -566,7 +566,7 @@ def _(world):
     world.project.update("apply", "--to", "v2.0.0")
     world.project.commit()
     answers = world.project.check("--to", "v5.0.0")["answers"]
-    assert "number: 1 is forgotten, since it is not asked any more" in answers
+    assert "number: 1 is dropped, since the question no longer exists" in answers
     return world.plain(vcs_ref="v5.0.0"), world.ours("--to", "v5.0.0") + ", announced"
 
 

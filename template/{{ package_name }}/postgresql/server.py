@@ -3,7 +3,7 @@
 All by locks, which the kernel frees with their process. In the folder of the data ("home"):
 `mutex`   held, exclusively, by a process that joins, and by the guard until the server is ready;
 `alive`   held, shared, by every process that uses the server; the guard waits to hold it alone;
-`server`  held by the guard, a process of its own; says whose run it serves, and on which socket.
+`server`  held by the guard, a separate process; says whose run it serves, and on which socket.
 Standard library only: run as a program, this module is the guard.
 """
 
@@ -93,7 +93,7 @@ def lock(path: Path, operation: int) -> int:
 
 
 def forget() -> None:
-    """A forked process does not keep the server by what its parent holds; it may join by itself."""
+    """A forked process does not keep the server through its parent's locks; it may join for itself."""
     for descriptor in held:
         os.close(descriptor)
     held.clear()

@@ -1,0 +1,1 @@
+"""acme_shop: settings, URLs and apps of the project."""

@@ -1,0 +1,1 @@
+"""What the layer does with the test database: rollback, seeds, reuse."""

@@ -1,0 +1,83 @@
+"""A leak as an object, and the block of text that a person reads."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from django.views.debug import SafeExceptionReporterFilter
+
+ABSENT = type("Absent", (), {"__repr__": lambda self: "unset"})()
+# Django hides these values on its error page.
+SECRET = SafeExceptionReporterFilter.hidden_settings
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+| id='\d+'")
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"]*@")
+
+
+@dataclass(frozen=True)
+class Leak:
+    """State that outlives its test.
+
+    ``probe``: the kind of state. ``part``: what changed, named after the place where it is defined.
+    ``change``: from what to what. ``remedy``: what the test should do instead. ``revert``: a function
+    that puts the state back. ``silent``: production code may do this, so it is reverted unreported.
+    """
+
+    probe: str
+    part: str
+    change: str
+    remedy: str
+    revert: Callable[[], None]
+    silent: bool = False
+
+    @property
+    def name(self) -> str:
+        """What ``isolation_keep`` and ``@pytest.mark.leaks`` match: ``environ:PAYMENTS``."""
+        return f"{self.probe}:{self.part}"
+
+    def matches(self, patterns: Iterable[str]) -> bool:
+        return any(self.name == one or fnmatchcase(self.name, one) for one in patterns)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.change}): {self.remedy}"
+
+
+class Leaked(pytest.fail.Exception):
+    """What a test that leaks fails with, at its teardown: one block for all that it left."""
+
+    __module__ = "builtins"  # pytest shows its own outcomes without a module, too.
+
+    def __init__(self, leaks: Sequence[Leak]) -> None:
+        self.leaks = leaks
+        super().__init__(block(leaks), pytrace=False)
+
+
+def block(leaks: Sequence[Leak]) -> str:
+    """All leaks of a test. The first line is what pytest's short summary shows."""
+    if len(leaks) == 1:
+        return f"1 leak: {leaks[0]}"
+    names = ", ".join(leak.name for leak in leaks)
+    return "\n  ".join([f"{len(leaks)} leaks: {names}", *map(str, leaks)])
+
+
+def change(name: str, before: Any, after: Any) -> str:
+    """``'old' → 'new'``, on one line; the value of a secret is masked."""
+    secret = bool(SECRET.search(name))
+    return f"{shown(before, secret)} → {shown(after, secret)}"
+
+
+def shown(value: Any, secret: bool = False, limit: int = 40) -> str:
+    """A value as a message shows it: short, the same in each run, without credentials."""
+    if value is ABSENT:
+        return "unset"
+    if secret:
+        return "***"
+    try:
+        text = getattr(value, "__qualname__", None) if callable(value) else None
+        text = " ".join((text or ADDRESS.sub("", repr(value))).split())
+    except Exception:  # Its repr() fails, or wants a database.
+        text = f"<{type(value).__qualname__}>"
+    text = CREDENTIALS.sub("***@", text)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,57 @@
+"""Blocks what would reach beyond this machine: pytest-socket connections, this module the rest."""
+
+from typing import Any
+
+from pytest_socket import SocketBlockedError, SocketConnectBlockedError
+
+from .audit import Handlers
+
+REMEDY = (
+    "isolation: the network is blocked beyond loopback. Mock the client, override the fixture that "
+    "creates it, or mark a test that needs the network with @pytest.mark.enable_socket."
+)
+
+
+class Blocked(RuntimeError):
+    """A test tried to do what would reach beyond its process or its transaction."""
+
+
+class HostNameBlocked(Blocked):
+    """A test tried to resolve a host name."""
+
+
+class DatagramBlocked(Blocked):
+    """A test tried to send a datagram to another machine."""
+
+
+class ConnectionBlocked(Blocked):
+    """A thread tried to open a database connection outside the test's transaction."""
+
+
+OUTSIDE = (HostNameBlocked, DatagramBlocked, SocketBlockedError, SocketConnectBlockedError)
+
+
+class Network:
+    """Refuses host names and datagrams, which pytest-socket does not watch."""
+
+    def __init__(self) -> None:
+        self.allowed = False
+        self.events: Handlers = {
+            "socket.getaddrinfo": self.resolve,
+            "socket.gethostbyname": self.resolve,
+            "socket.sendto": self.send,
+            "socket.sendmsg": self.send,
+        }
+
+    def resolve(self, host: Any, *rest: Any) -> None:
+        __tracebackhide__ = True
+        name = host.decode() if isinstance(host, bytes) else host
+        local = name is None or name in ("", "localhost") or name[0].isdigit() or ":" in name
+        if not (local or self.allowed):
+            raise HostNameBlocked(f"A test tried to resolve the host name {name!r}.")
+
+    def send(self, made: Any, address: Any) -> None:
+        __tracebackhide__ = True
+        outside = isinstance(address, tuple) and not address[0].startswith(("127.", "::1"))
+        if outside and not self.allowed:
+            raise DatagramBlocked(f"A test tried to send to {address[0]}:{address[1]}.")

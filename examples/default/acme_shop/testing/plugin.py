@@ -1,0 +1,84 @@
+"""The pytest plugin: options, markers, and the modules that it brings, top to bottom.
+
+* **Blocked**: what would escape raises on its own line: the network beyond loopback (network.py, with
+  pytest-socket), and queries outside the test's transaction (database/rollback.py).
+* **Reset silently**: what production code leaves in a process, and may (resets.py).
+* **Reverted and reported**: what only a test can have changed (probes/).
+
+Load it with ``-p``, before any conftest.py. A part of it is switched off by its name:
+``-p no:hermetic-rollback``.
+"""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+
+from . import clients, tasks
+from .database import reused, rollback, seeds
+from .guard import Guard
+from .report import Report
+
+MODES = ("fail", "warn", "off")
+PARTS = {"clients": clients, "rollback": rollback, "seeds": seeds, "tasks": tasks}
+# Whether the project uses it. The module is there when the project's toggle is on.
+TOGGLES = {
+    "celery": lambda: "celery" in sys.modules,
+    "channels": lambda: apps.is_installed("channels"),
+    "procrastinate": lambda: apps.is_installed("procrastinate.contrib.django"),
+    "valkey": lambda: True,
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("isolation")
+    group.addoption(
+        "--isolation",
+        choices=MODES,
+        help="what to do when a test leaks: fail (default), warn or off",
+    )
+    group.addoption(
+        "--isolation-report",
+        action="store_true",
+        help="count what was reset, reported and blocked",
+    )
+    parser.addini("isolation", "what to do when a test leaks: fail, warn or off", default="fail")
+    parser.addini(
+        "isolation_keep", "leaks (fnmatch patterns) that may outlive tests", type="linelist"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "leaks(*patterns): tolerate these leaks (fnmatch patterns) in this test; they are reverted",
+    )
+    mode = config.getoption("--isolation") or config.getini("isolation")
+    if mode not in MODES:
+        raise pytest.UsageError(f"The ini option isolation is {mode!r}: make it fail, warn or off.")
+    register = config.pluginmanager.register
+    for name, part in PARTS.items():
+        register(part, f"hermetic-{name}")
+    if config.getoption("reuse_db", default=False):
+        register(reused.ReusedDatabases(config), "hermetic-reused")
+    register(Report(config), "hermetic-report")
+    if mode != "off":
+        register(Guard(config, mode), "hermetic-guard")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Django is set up by now, so it is known which toggles the project uses."""
+    if not settings.configured:
+        return
+    for database in settings.DATABASES.values():
+        if database.get("DURABLE") is False and hasattr(session.config, "workerinput"):
+            # The workers of one pytest-xdist run share its private PostgreSQL.
+            database["RUN"] = session.config.workerinput["testrunuid"]
+    for name, is_used in TOGGLES.items():
+        if find_spec(f"{__package__}.{name}") and apps.ready and is_used():
+            module = import_module(f"{__package__}.{name}")
+            session.config.pluginmanager.register(module, f"hermetic-{name}")

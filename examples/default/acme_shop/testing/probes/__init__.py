@@ -1,0 +1,40 @@
+"""The probes, one family a file, and the order in which the guard asks them."""
+
+from ..audit import Audit
+from .attributes import Attributes
+from .base import Probe
+from .clock import Clock
+from .connections import Connections
+from .context import ContextVariables
+from .environ import Environ
+from .files import Files
+from .loggers import Loggers
+from .modules import Modules
+from .patches import Patches
+from .process import Process, Warnings
+from .project import Project
+from .receivers import Receivers
+from .sockets import Sockets
+from .subprocesses import Subprocesses
+from .threads import Threads
+
+
+def probes(project: Project, audit: Audit, temporary: str) -> list[Probe]:
+    """New probes for a run; ``temporary`` is the folder in which tests may write."""
+    return [
+        Clock(),
+        Patches(),
+        Environ(),
+        Threads(),
+        Subprocesses(audit),
+        Sockets(),
+        Files(audit, project.root, temporary),
+        Process(),
+        Warnings(),
+        Loggers(),
+        Connections(),
+        ContextVariables(project),
+        Modules(project),  # Before those that take in new modules.
+        Receivers(project),
+        Attributes(project),
+    ]

@@ -1,0 +1,106 @@
+"""Attributes: names in the project's modules, classes and objects, in what it imports, and settings."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from .. import compat
+from ..leaks import ABSENT, Leak, change
+from .base import Probe, is_private
+from .namespace import Namespace, Settings, grew
+from .project import Project
+
+OVERRIDDEN = "overridden, not undone"
+
+
+class Attributes(Probe):
+    """Watches each namespace that ``Project`` found, and Django's settings.
+
+    Ignores what an import registers, names of libraries other than functions and classes, ``__dunder__``
+    names, and one object deeper than module, class and module-level object. Reverts ``_private`` names
+    silently. Costs one comparison in C that stops at the identity of each value, about 20 ns a name.
+    Reverts the value, and the content of a container.
+    """
+
+    name, remedy = "attributes", Namespace.remedy
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.settings: Settings | None = None
+        self.compared = 0
+
+    def note(self) -> None:
+        self.project.scan()
+        wrapped = compat.settings_object()
+        if self.settings is None or self.settings.owner is not wrapped:
+            self.settings = Settings("settings", wrapped)
+            self.project.namespaces["settings"] = self.settings
+            self.compared = 0
+        for namespace in self.changed() if self.compared else ():
+            namespace.save()
+        self.prepare()
+        self.values = self.now()  # As dicts are ordered now: a value that was put back comes last.
+
+    def prepare(self) -> None:
+        """Put the views of all namespaces, and their noted values, into lists to compare at once."""
+        every = self.project.namespaces.values()
+        if len(every) != self.compared:
+            self.views = [namespace.vars.values() for namespace in every]
+            self.containers = [namespace.containers for namespace in every]
+            self.saved = [namespace.saved for namespace in every]
+            self.compared = len(every)
+        self.values = [*chain.from_iterable(one.values.values() for one in every)]
+
+    def now(self) -> list[Any]:
+        """All values of all namespaces, one after another."""
+        return [*chain.from_iterable(self.views)]
+
+    def changed(self) -> list[Namespace]:
+        """In the usual case, nothing changed, two comparisons in C."""
+        with suppress(Exception):  # Values that cannot be compared.
+            if self.now() == self.values and self.containers == self.saved:
+                return []
+        return [one for one in self.project.namespaces.values() if one.changed()]
+
+    def leaks(self) -> Iterable[Leak]:
+        settings = self.settings
+        assert settings is not None, "note() comes first"
+        if compat.settings_object() is not settings.owner:
+            revert = partial(compat.set_settings_object, settings.owner)
+            yield self.leak("settings", OVERRIDDEN, revert, remedy=settings.remedy)
+            return
+        if imported := self.project.scan():
+            self.prepare()
+        named: set[int] = set()
+        for namespace in sorted(self.changed(), key=lambda one: one is not settings):
+            found = [*namespace.changes()]
+            if imported:  # What an import registers stays, as the module does.
+                found = [
+                    (key, before, after)
+                    for key, before, after in found
+                    if not grew(before, after) and before is not ABSENT
+                ]
+            if not found:  # What libraries keep there for each use.
+                namespace.save()
+                self.prepare()
+            for key, before, after in found:
+                if after is namespace.values.get(key, ABSENT):  # One list, say, under two names.
+                    if id(after) in named:
+                        continue
+                    named.add(id(after))
+                yield self.leak(
+                    f"{namespace.name}.{key}",
+                    change(key, before, after),
+                    partial(namespace.revert, key),
+                    remedy=namespace.remedy,
+                    silent=is_private(key),
+                )
+
+    def accept(self, part: str) -> None:
+        if part == "settings":
+            self.note()
+            return
+        self.project.namespaces[part.rpartition(".")[0]].save()
+        self.prepare()

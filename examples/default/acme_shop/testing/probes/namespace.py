@@ -1,0 +1,127 @@
+"""The attributes of one owner: a module, a class, or an object, as noted and as they are now."""
+
+import sys
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from ..leaks import ABSENT
+
+CONTAINERS = (dict, list, set, defaultdict, OrderedDict, Counter)
+# Set on test classes by Django, and on factories by factory_boy, for each test or each use.
+SET_BY_LIBRARIES = {"atomics", "client", "async_client", "cls_atomics", "_original_params"}
+
+
+class Namespace:
+    """Notes the values of an owner, and copies of the containers among them.
+
+    Of a foreign owner, only its functions and classes count.
+    """
+
+    remedy = "use the monkeypatch fixture, or create it anew in a fixture"
+
+    def __init__(self, name: str, owner: Any, foreign: bool = False) -> None:
+        self.name, self.owner, self.foreign = name, owner, foreign
+        self.vars = vars(owner)  # A live view.
+        self.values: dict[str, Any] = {}
+        self.containers: list[Any] = []
+        self.saved: list[Any] = []
+        self.save()
+
+    def save(self) -> None:
+        """In place, since Attributes holds these lists to compare them all at once."""
+        self.values.clear()
+        self.values.update(self.vars)
+        self.live = [] if self.foreign else [*filter(is_container, self.values.items())]
+        self.containers[:] = [value for key, value in self.live]
+        self.saved[:] = map(copied, self.containers)
+
+    def changed(self) -> bool:
+        try:
+            return self.vars != self.values or self.containers != self.saved
+        except Exception:  # Values that cannot be compared: look at each on its own.
+            return True
+
+    def changes(self) -> Iterator[tuple[str, Any, Any]]:
+        """(key, before, after) of each value that differs; a container's before is the copy."""
+        now = dict(self.vars)
+        copies = {
+            key: saved
+            for (key, value), saved in zip(self.live, self.saved, strict=True)
+            if now.get(key, ABSENT) is value and value != saved
+        }
+        for key in {**self.values, **now}:
+            then, value = self.values.get(key, ABSENT), now.get(key, ABSENT)
+            if key.startswith("__") or key in SET_BY_LIBRARIES:
+                continue
+            if sys.modules.get(f"{self.name}.{key}", self) is value:
+                continue  # A submodule that was imported.
+            if self.foreign and not (callable(then) and key in now):
+                continue
+            if key in copies:
+                yield key, copies[key], value
+            elif value is not then:
+                yield key, then, value
+
+    def revert(self, key: str) -> None:
+        for (name, live), saved in zip(self.live, self.saved, strict=True):
+            if name == key:
+                refill(live, saved)
+        self.put(key, self.values.get(key, ABSENT))
+
+    def put(self, key: str, value: Any) -> None:
+        if value is ABSENT:
+            delattr(self.owner, key)
+        elif self.vars.get(key, ABSENT) is not value:
+            setattr(self.owner, key, value)
+
+
+class Settings(Namespace):
+    """Django's settings: receivers of ``setting_changed`` hear of what is reverted."""
+
+    remedy = "use the settings fixture, or override_settings()"
+
+    def put(self, key: str, value: Any) -> None:
+        if value is ABSENT:
+            delattr(settings, key)
+        else:
+            setattr(settings, key, value)
+        sent = None if value is ABSENT else value
+        setting_changed.send(type(self.owner), setting=key, value=sent, enter=False)
+
+
+def is_container(item: tuple[str, Any]) -> bool:
+    return type(item[1]) in CONTAINERS and not item[0].startswith("__")
+
+
+def copied(value: Any) -> Any:
+    """Containers copied all the way down, everything else by reference."""
+    if type(value) not in CONTAINERS:
+        return value
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return type(value)(map(copied, value))
+
+
+def refill(live: Any, saved: Any) -> Any:
+    """Put the saved content back into the containers that held it."""
+    content = copied(saved)
+    if isinstance(saved, dict):
+        for key in saved.keys() & live.keys():
+            if type(live[key]) in CONTAINERS and isinstance(saved[key], dict):
+                content[key] = refill(live[key], saved[key])
+    live.clear()
+    (live.extend if isinstance(live, list) else live.update)(content)
+    return live
+
+
+def grew(before: Any, after: Any) -> bool:
+    """Whether a container still holds all it held, and more: something was registered in it."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return all(key in after and after[key] is value for key, value in before.items())
+    if isinstance(before, list) and isinstance(after, list):
+        return after[: len(before)] == before
+    return isinstance(before, set) and isinstance(after, set) and before <= after

@@ -1,0 +1,1 @@
+"""One example test per pattern, on the sample app."""

@@ -1,0 +1,26 @@
+"""The ASGI application: HTTP to Django, websockets to your routing.py."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "acme_shop.settings")
+
+# Django first: importing consumers needs its apps.
+http = get_asgi_application()
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+
+from .orders.consumers import websocket_urlpatterns as orders_urlpatterns  # noqa: E402
+from .routing import websocket_urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(URLRouter([*orders_urlpatterns, *websocket_urlpatterns]))
+        ),
+    }
+)

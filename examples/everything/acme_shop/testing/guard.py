@@ -1,0 +1,237 @@
+"""The guard: notes the state before a test's own fixtures, and compares it after their teardown.
+
+    waiting --begin--> watching --end--> waiting      once a test: reset, note; compare, revert, report
+                        |    ^
+                        v    |
+                        paused                        while a fixture of a broader scope is set up
+
+``begin`` is called before the first function-scoped fixture of a test, so broader ones are set up by
+then; ``end`` is a finalizer of the test, added first and so called last. State that fixtures of a
+broader scope (class, module, session) hold is theirs and not reported.
+"""
+
+import asyncio
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+from warnings import catch_warnings, simplefilter
+
+import pytest
+from django.conf import settings
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+
+from . import compat
+from .audit import Audit
+from .leaks import Leak, Leaked
+from .network import OUTSIDE, REMEDY, Network
+from .probes import Probe, Project, probes
+from .resets import resets
+
+# What a set-up may raise, without what ends the run.
+ERRORS = (Exception, pytest.fail.Exception, pytest.skip.Exception)
+
+
+class Guard:
+    """Reports leaks as errors (mode ``fail``), or at the end of the run (``warn``)."""
+
+    def __init__(self, config: pytest.Config, mode: str) -> None:
+        self.config, self.mode = config, mode
+        self.keep = config.getini("isolation_keep")
+        self.detailed = config.getoption("--isolation-report")
+        self.item: pytest.Item | None = None  # The test that is watched.
+        self.watched: pytest.Item | None = None  # The same, or the last one.
+        self.tasks: list[Leak] = []  # Of its event loop, which is closed before its end.
+        self.due, self.parent = True, None  # Whether the state has to be noted anew.
+        self.broken: set[str] = set()  # Probes that are off, since they raised an error.
+        self.audit, self.network = Audit(), Network()
+        self.probes: list[Probe] = []
+
+    @pytest.hookimpl(trylast=True)  # pytest-cov measures no thread that is older than its start.
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        if not settings.configured:  # No Django project: nothing to guard.
+            self.config.pluginmanager.unregister(self)
+            return
+        compat.thread_sensitive_executor().submit(bool).result()  # Its thread outlives every test.
+        temporary = compat.base_temporary_folder(self.config)
+        # A conftest.py or plugin with hooks is called between tests: what it keeps is no test's doing.
+        is_plugin = self.config.pluginmanager.get_hookcallers
+        self.project = Project(f"{self.config.rootpath}/", is_plugin)
+        self.probes = probes(self.project, self.audit, temporary)
+
+    def pytest_sessionfinish(self) -> None:
+        self.audit.on = False
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Import what the first request would: it registers receivers, and sets logging up again.
+
+        Only then begin to watch: collecting raises audit events, too, and each has its price.
+        """
+        if session.items:
+            with suppress(Exception):
+                _ = get_resolver().url_patterns
+            with suppress(Exception):
+                import_string(settings.ASGI_APPLICATION)
+            handlers = dict(self.network.events)
+            for probe in self.probes:
+                handlers |= probe.events
+            self.audit.watch(handlers)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        node = request.node
+        if not isinstance(node, pytest.Item):
+            return (yield from self.set_up_broader(fixturedef))
+        # An error before the yield would leave pytest's fixture half set up, for every later test.
+        error = self.begin(node, request) if self.item is not node else None
+        result = yield
+        if error:
+            raise error
+        if isinstance(result, asyncio.Runner):
+            # Its finalizer cancels what is left, and every fixture that uses it is done by then.
+            fixturedef.addfinalizer(partial(self.note_tasks, node, result))
+        return result
+
+    def set_up_broader(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        """A fixture of a broader scope comes, and later goes: tests begin with another state."""
+        fixturedef.addfinalizer(self.note_anew)
+        if self.item is None:
+            self.note_anew()
+            return (yield)
+        # Asked for by a running test: what the fixture changes is not the test's doing.
+        probes = self.working()
+        before = {leak.name for probe in probes for leak in self.found(probe)}
+        try:
+            with self.audit.paused():
+                return (yield)
+        finally:
+            for probe in probes:
+                for leak in self.found(probe):
+                    if leak.name not in before:
+                        probe.accept(leak.part)
+
+    def note_anew(self) -> None:
+        self.due = True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Run the test in a copy of the context, so that its context variables end with it."""
+        if self.item is not item and (error := self.begin(item)):
+            raise error
+        item.runtest = partial(copy_context().run, item.runtest)
+        try:
+            return (yield)
+        finally:
+            del item.runtest
+
+    def begin(
+        self, item: pytest.Item, request: pytest.FixtureRequest | None = None
+    ) -> BaseException | None:
+        """Begin to watch a test; return what went wrong, which is this test's error alone."""
+        if request and item.get_closest_marker("django_db"):
+            # Now, so that what it changes is not taken for the test's doing. Its error is the test's.
+            with suppress(*ERRORS):
+                request.getfixturevalue("django_db_setup")
+        self.item = self.watched = item
+        self.tasks = []
+        item.addfinalizer(partial(self.end, item))
+        try:
+            for what in resets(self.project.memoised.values()):
+                self.count(item, "reset", what)
+        except ERRORS as error:
+            return error
+        # Else the state is as the last test's check left it.
+        anew, self.due, self.parent = self.due or self.parent is not item.parent, False, item.parent
+        for probe in self.working():
+            with self.switched_off_by_an_error(probe):
+                (probe.note if anew else probe.renew)()
+        self.network.allowed = bool(
+            item.get_closest_marker("enable_socket")
+            or item.get_closest_marker("allow_hosts")
+            or "socket_enabled" in getattr(item, "fixturenames", ())
+        )
+        self.audit.on = True
+        return None
+
+    def working(self) -> list[Probe]:
+        return [probe for probe in self.probes if probe.name not in self.broken]
+
+    @contextmanager
+    def switched_off_by_an_error(self, probe: Probe) -> Generator[None]:
+        """An error in a probe costs that probe, and no test; the report says so."""
+        try:
+            yield
+        except Exception as error:
+            self.broken.add(probe.name)
+            self.due = True
+            if self.watched:
+                text = f"{probe.name}: {type(error).__name__}: {error}"
+                self.watched.user_properties.append(("isolation off", text))
+
+    def found(self, probe: Probe) -> list[Leak]:
+        with self.switched_off_by_an_error(probe):
+            return [*probe.leaks()]
+        return []
+
+    def end(self, item: pytest.Item) -> None:
+        """After the teardown of the test's own fixtures, and before that of broader ones."""
+        self.item, self.audit.on = None, False
+        leaks = self.tasks
+        for probe in self.working():
+            # One after another: what one reverts, like a patch, the next does not see.
+            for leak in self.found(probe):
+                if not leak.matches(self.keep):
+                    self.revert(probe, leak)
+                    if leak.silent:
+                        self.count(item, "reset", leak.name)
+                    else:
+                        leaks.append(leak)
+        self.report(item, leaks)
+
+    def revert(self, probe: Probe, leak: Leak) -> None:
+        self.due = True
+        with catch_warnings(), self.switched_off_by_an_error(probe):
+            # What the leak alone held, like a file, would warn in the next test.
+            simplefilter("ignore", ResourceWarning)
+            leak.revert()
+
+    def note_tasks(self, item: pytest.Item, runner: asyncio.Runner) -> None:
+        """The tasks that still run on a loop that is about to be closed."""
+        tasks = [task for task in asyncio.all_tasks(runner.get_loop()) if not task.done()]
+        names = [getattr(one.get_coro(), "__qualname__", one.get_name()) for one in tasks]
+        remedy = "await or cancel it, or use asyncio.TaskGroup"
+        if item.function.__qualname__ not in names:  # Else a timeout stopped them, and the test.
+            self.tasks += [Leak("tasks", name, "still running", remedy, bool) for name in names]
+
+    def report(self, item: pytest.Item, leaks: Iterable[Leak]) -> None:
+        tolerated = [pattern for mark in item.iter_markers("leaks") for pattern in mark.args]
+        leaks = [one for one in leaks if not one.matches([*tolerated, *self.keep])]
+        for leak in leaks:
+            self.count(item, "reported", leak.name)
+            if self.mode == "warn":
+                item.user_properties.append(("isolation warning", f"leaks {leak}"))
+        if leaks and self.mode == "fail":
+            raise Leaked(leaks)
+
+    def count(self, item: pytest.Item, what: str, name: str) -> None:
+        if self.detailed:
+            item.user_properties.append((f"isolation {what}", name))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, OUTSIDE):
+            error.add_note(REMEDY)
+            self.count(item, "blocked", str(error))
+        report: pytest.TestReport = yield
+        if isinstance(error, Leaked) and hasattr(report, "wasxfail"):
+            # pytest takes any error of a test that is expected to fail for the expected one.
+            report.outcome = "failed"
+            del report.wasxfail
+        return report

@@ -1,0 +1,48 @@
+"""Environment variables."""
+
+import os
+import time
+from functools import partial
+from typing import Any
+
+from .. import compat
+from ..leaks import ABSENT, Leak, change
+from .base import Snapshot
+
+
+class Environ(Snapshot):
+    """Watches every variable but pytest's PYTEST_CURRENT_TEST.
+
+    Ignores nothing else. Costs one copy of a dict of bytes. Reverts the variable, and for TZ also
+    calls ``time.tzset()``. A secret's value is masked.
+    """
+
+    name, remedy = "environ", "use monkeypatch.setenv()"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded = compat.encoded_environ()
+
+    def now(self) -> dict[Any, Any]:
+        now = self.encoded.copy()
+        now.pop(b"PYTEST_CURRENT_TEST", None)
+        return now
+
+    def compared(self, part: Any, before: Any, after: Any) -> Leak:
+        name, old, new = map(decoded, (part, before, after))
+        remedy = "use monkeypatch.delenv()" if after is ABSENT else self.remedy
+        return self.leak(name, change(name, old, new), partial(self.put, name, old), remedy=remedy)
+
+    def put(self, part: str, value: Any) -> None:
+        os.environ.pop(part, None)
+        if value is not ABSENT:
+            os.environ[part] = value
+        if part == "TZ":
+            time.tzset()
+
+    def accept(self, part: str) -> None:
+        super().accept(os.fsencode(part))
+
+
+def decoded(value: Any) -> Any:
+    return os.fsdecode(value) if isinstance(value, bytes) else value

@@ -1,0 +1,106 @@
+"""Files that a test created, changed or deleted outside its temporary folder."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.db import connections
+
+from ..audit import Audit
+from ..leaks import Leak
+from .base import Probe
+
+IGNORED = ("__pycache__", "/.pytest_cache/", "/.coverage")
+
+
+class Files(Probe):
+    """Watches what the interpreter announces: open for writing, mkdir, remove, rename, links, SQLite.
+
+    Ignores tmp_path, /dev, /proc, bytecode, the caches of pytest and coverage, SQLite test databases,
+    changes to existing files outside the root, and files that C code or a subprocess writes. Costs
+    nothing until a file is written; then its content is read once. Reverts the content, or removes
+    what was created.
+    """
+
+    name, remedy = "files", "write to tmp_path, or use an in-memory storage"
+
+    def __init__(self, audit: Audit, root: str, temporary: str) -> None:
+        self.audit, self.root, self.temporary = audit, root, temporary
+        self.before: dict[str, bytes | None] = {}
+        self.events = {
+            "open": self.opened,
+            "os.mkdir": lambda path, *rest: self.touched(path),
+            "os.remove": lambda path, *rest: self.touched(path),
+            "os.rename": lambda path, target, *rest: (self.touched(path), self.touched(target)),
+            "os.symlink": lambda source, target, *rest: self.touched(target),
+            "os.link": lambda source, target, *rest: self.touched(target),
+            "os.truncate": lambda path, *rest: self.touched(path),
+            "sqlite3.connect": self.touched,
+        }
+
+    def opened(self, path: Any, mode: str | None, flags: int) -> None:
+        if flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR):
+            self.touched(path)
+
+    def touched(self, path: Any) -> None:
+        """Keep what the file holds before the test changes it; None for a file that is not there."""
+        if isinstance(path, int):
+            return
+        path = os.path.abspath(os.fsdecode(path))
+        if path in self.before or path.startswith((self.temporary, "/dev/", "/proc/")):
+            return
+        if any(part in path for part in IGNORED):
+            return
+        if not os.path.lexists(path):
+            self.before[path] = None
+        elif path.startswith(self.root) and os.path.isfile(path):
+            with self.audit.paused():
+                self.before[path] = Path(path).read_bytes()
+
+    def note(self) -> None:
+        self.before = {}
+
+    renew = note
+
+    def leaks(self) -> Iterable[Leak]:
+        for path, content in [*self.before.items()]:
+            if is_database(path):
+                continue
+            part, there = path.removeprefix(self.root), os.path.lexists(path)
+            if content is None and there:
+                yield self.leak(part, "created", partial(remove, path))
+            elif content is not None and not holds(path, content):
+                word = "changed" if there else "deleted"
+                yield self.leak(part, word, partial(restore, path, content))
+
+    def accept(self, part: str) -> None:
+        self.before.pop(os.path.join(self.root, part), None)
+
+
+def is_database(path: str) -> bool:
+    """A SQLite test database, or its journal: Django reverts what tests do to it."""
+    names = [
+        database["NAME"]
+        for database in connections.settings.values()
+        if database["ENGINE"].endswith("sqlite3") and database["NAME"]
+    ]
+    return path.startswith(tuple(os.path.abspath(name) for name in names))
+
+
+def holds(path: str, content: bytes) -> bool:
+    return os.path.isfile(path) and Path(path).read_bytes() == content
+
+
+def remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        Path(path).unlink(missing_ok=True)  # Its folder may be gone already.
+
+
+def restore(path: str, content: bytes) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(content)

@@ -1,0 +1,104 @@
+"""State of the process and the interpreter."""
+
+import decimal
+import gc
+import locale
+import logging
+import os
+import signal
+import socket
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from operator import setitem
+from typing import Any
+
+from .. import compat
+from .base import Snapshot
+
+# Not SIGALRM: pytest-timeout sets a handler for each test.
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGPIPE")
+
+
+class Process(Snapshot):
+    """Watches what ``parts`` lists: each part has a function that reads it and one that sets it.
+
+    Ignores everything else of the interpreter. Costs one call a part. Reverts by the second function.
+    """
+
+    name, remedy = "process", "use the monkeypatch fixture, or a fixture that reverts it"
+
+    def __init__(self) -> None:
+        super().__init__()
+        handler = compat.signal_handler()
+        numbers = {name: getattr(signal, name) for name in SIGNALS if hasattr(signal, name)}
+        self.parts: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+            "cwd": (cwd, os.chdir),
+            "sys.path": (lambda: [*sys.path], partial(setitem, sys.path, slice(None))),
+            "sys.argv": (lambda: [*sys.argv], partial(setattr, sys, "argv")),
+            "sys.excepthook": (lambda: sys.excepthook, partial(setattr, sys, "excepthook")),
+            "recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
+            "umask": (umask, os.umask),
+            "locale": (
+                partial(locale.setlocale, locale.LC_ALL),
+                partial(locale.setlocale, locale.LC_ALL),
+            ),
+            "logging.disable": (lambda: logging.root.manager.disable, logging.disable),
+            "decimal context": (decimal_context, set_decimal_context),
+            "socket default timeout": (socket.getdefaulttimeout, socket.setdefaulttimeout),
+            "gc.disable()": (gc.isenabled, lambda on: (gc.enable if on else gc.disable)()),
+            **{
+                f"{name} handler": (partial(handler, number), partial(signal.signal, number))
+                for name, number in numbers.items()
+            },
+        }
+
+    def now(self) -> dict[str, Any]:
+        return {part: get() for part, (get, put) in self.parts.items()}
+
+    def put(self, part: str, value: Any) -> None:
+        self.parts[part][1](value)
+
+
+class Warnings(Snapshot):
+    """Watches the warning filters. Ignores nothing. Costs a copy of a list.
+
+    Reverts nothing: pytest gives each test its own filters, which is also why they are noted anew
+    for each test.
+    """
+
+    name, remedy = "warnings", "use pytest.warns(), recwarn, or warnings.catch_warnings()"
+
+    def now(self) -> dict[str, Any]:
+        return {"filters": [*warnings.filters]}
+
+    def renew(self) -> None:
+        self.note()
+
+    def put(self, part: str, value: Any) -> None:
+        """pytest does."""
+
+
+def cwd() -> str | None:
+    with suppress(FileNotFoundError):
+        return os.getcwd()
+    return None
+
+
+def umask() -> int:
+    mask = os.umask(0o22)
+    os.umask(mask)
+    return mask
+
+
+def decimal_context() -> tuple[Any, ...]:
+    """What decimal.Context() takes, without the flags, which any division may raise."""
+    *then, _flags, traps = decimal.getcontext().__reduce__()[1]
+    return *then, traps
+
+
+def set_decimal_context(then: tuple[Any, ...]) -> None:
+    *before, traps = then
+    decimal.setcontext(decimal.Context(*before, None, traps))

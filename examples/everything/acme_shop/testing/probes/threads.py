@@ -1,0 +1,57 @@
+"""Threads that outlive their test."""
+
+import gc
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from .. import compat
+from ..leaks import Leak
+from .base import Probe
+
+
+class Threads(Probe):
+    """Watches ``threading.enumerate()``.
+
+    Ignores threads that end within a second, and those whose dropped executor ends them when it is
+    collected. Costs a count; a full collection when the count differs. A thread cannot be stopped
+    from outside: it is named once and then accepted.
+    """
+
+    name, remedy = "threads", "join() it, or use the executor as a context manager"
+
+    def __init__(self) -> None:
+        self.then: set[threading.Thread] = set()
+
+    def note(self) -> None:
+        self.then = {*threading.enumerate()}
+
+    def leaks(self) -> Iterable[Leak]:
+        if threading.active_count() == len(self.then):
+            return
+        clear_finished_async_to_sync()
+        gc.collect()
+        for thread in {*threading.enumerate()} - self.then:
+            thread.join(timeout=1)
+            if thread.is_alive():
+                yield self.leak(thread.name, "still running", partial(self.then.add, thread))
+
+    def accept(self, part: str) -> None:
+        self.then |= {one for one in threading.enumerate() if one.name == part}
+
+
+def clear_finished_async_to_sync() -> None:
+    """An error that was logged keeps the frames it passed, and so the executor of async_to_sync."""
+    code = compat.async_to_sync_code()
+    for frame in living(FrameType):
+        if frame.f_code is code:
+            with suppress(RuntimeError):  # It still runs.
+                frame.clear()
+
+
+def living(kind: type) -> Iterator[Any]:
+    """All objects of a type: by type(), since isinstance() would evaluate lazy ones."""
+    return (one for one in gc.get_objects() if issubclass(type(one), kind))
