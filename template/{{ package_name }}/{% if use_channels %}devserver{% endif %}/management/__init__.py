@@ -1,0 +1,1 @@
+"""Commands of the development server; those of yours belong in an app."""
