@@ -8,17 +8,14 @@ import shapes
 DEFAULTS = {
     "django_version": "5.2",
     "database": "sqlite",
-    "use_celery": False,
-    "use_procrastinate": False,
-    "use_channels": False,
-    "use_drf": False,
+    **dict.fromkeys(shapes.TOGGLES, False),
     "ci_provider": "github",
     "include_sample": True,
     "testing_layer": "embedded",
 }
 VALUES = {
     **{question: [False, True] for question in DEFAULTS},
-    "django_version": ["5.2", "6.1"],
+    "django_version": [*shapes.DJANGO_VERSIONS],
     "database": ["sqlite", "postgresql"],
     "ci_provider": ["github", "gitlab", "none"],
     "testing_layer": ["embedded", "package"],
@@ -33,6 +30,21 @@ def test_the_project_is_green(generate, name):
     project.run("ruff", "format", "--check", ".")
     assert " passed" in project.pytest("-q", "-p", "xdist", "-n", "2").stdout
     assert " passed" in project.pytest("-q").stdout
+
+
+@pytest.mark.parametrize(
+    "python",
+    [
+        pytest.param(python, marks=() if python in shapes.PYTHONS[-2:] else pytest.mark.slow)
+        for python in shapes.PYTHONS[1:]
+    ],
+)
+@pytest.mark.parametrize("name", ["default", "everything"])
+def test_the_project_is_green_on_each_python(generate, name, python):
+    """uv takes the newest that a fresh machine has; every shape runs on an older one, above."""
+    project = generate(python=python, **shapes.catalogue()[name])
+
+    print(name, python, project.pytest("-q", "-p", "xdist", "-n", "2").stdout.splitlines()[-1])
 
 
 def test_a_shell_cannot_bring_its_broker(generate):

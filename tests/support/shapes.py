@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import yaml
@@ -24,7 +25,10 @@ UV = shutil.which("uv") or str(CACHE / "uv" / "bin" / "uv")
 CONSTRAINTS = ROOT / "tests" / "support" / "constraints.txt"
 # What a developer's shell might hold and a generated project would listen to.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_", "DJANGO_", "PYTEST_", "UV_PROJECT", "VIRTUAL_ENV")
-TOGGLES = ("use_celery", "use_procrastinate", "use_channels", "use_drf")
+LISTS = {
+    name: question["default"] for name, question in yaml.safe_load((ROOT / "lists.yml").read_text()).items()
+}
+PYTHONS, DJANGO_VERSIONS, TOGGLES = (LISTS[name] for name in ("pythons", "django_versions", "toggles"))
 COMBINATIONS = [
     dict(zip(TOGGLES, values, strict=True))
     for values in itertools.product([False, True], repeat=len(TOGGLES))
@@ -65,7 +69,7 @@ def locked(path: Path):
         yield
 
 
-def required(reason: str) -> None:
+def required(reason: str) -> NoReturn:
     """Skip with a reason; fail where everything must be there (HERMETIC_REQUIRE_ALL, as in .ci/run)."""
     if os.environ.get("HERMETIC_REQUIRE_ALL"):
         pytest.fail(f"required here: {reason}", pytrace=False)
@@ -80,7 +84,11 @@ def interpreter(version: str) -> str:
         capture_output=True,
         text=True,
     )
-    return found.stdout.strip() or required(f"Python {version} is not installed")
+    if path := found.stdout.strip():
+        return path
+    if version in os.environ.get("HERMETIC_OPTIONAL_PYTHONS", "").split():
+        pytest.skip(f"Python {version} is not installed")
+    required(f"Python {version} is not installed")
 
 
 def environment(project: Path, python: str) -> Path:

@@ -24,7 +24,7 @@ def test_it_does_what_ci_run_does(job):
     steps = [step["run"] for step in job["steps"] if "run" in step]
 
     assert steps == [
-        "uv python install 3.11 3.12 3.13",
+        f"uv python install {' '.join(shapes.PYTHONS)}",
         "docker compose --file .ci/compose.yml up --detach --wait",
         '.ci/run "$TARGET"',
     ]

@@ -67,7 +67,7 @@ REFUSED = [
     ("use_drf", "flase", "answer yes or no; use_drf was 'flase'"),
 ]
 TOGETHER = [
-    ({"django_version": "6.1", "python_version": "3.11"}, "'python_version': Django 6.1 needs 3.12 or 3.13"),
+    ({"django_version": "6.1", "python_version": "3.11"}, "'python_version': Django 6.1 needs 3.12 or later"),
     ({"database": "sqlite", "use_procrastinate": True}, "'database': Procrastinate needs postgresql"),
 ]
 ESCAPED = [

@@ -22,9 +22,7 @@ OTHERS = [
     },
 ]
 JINJA = re.compile(r"\{[{%#].*?[}%#]\}")
-QUESTIONS = re.compile(
-    r"\b(?:use_(?:celery|channels|procrastinate|drf)|include_sample|ci_provider|package_name)\b"
-)
+QUESTIONS = re.compile(rf"\b(?:{'|'.join(shapes.TOGGLES)}|include_sample|ci_provider|package_name)\b")
 
 
 def answers():
