@@ -6,6 +6,7 @@ import re
 import pytest
 import shapes
 import yaml
+from packaging.specifiers import SpecifierSet
 
 SHAPES = [
     {**dict(zip(shapes.TOGGLES, values, strict=True)), "database": database, **broker}
@@ -70,13 +71,18 @@ def test_every_shape_has_an_image(rendered, answers):
 
 
 @pytest.mark.parametrize("name", shapes.catalogue())
-def test_the_image_has_the_developers_python(rendered, name):
-    """The one of .python-version, which CI tests."""
+def test_the_image_has_the_newest_python(rendered, name):
+    """The newest that CI tests; .python-version lets uv take each of those, and no other."""
     tree = rendered(**shapes.catalogue()[name])
-    python = (tree / ".python-version").read_text().strip()
+    (python,) = re.findall(r"(?m)^FROM python:(\S+)-slim$", (tree / "Dockerfile").read_text())
+    supported = SpecifierSet((tree / ".python-version").read_text())
 
-    assert re.findall(r"(?m)^FROM python:(\S+)-slim$", (tree / "Dockerfile").read_text()) == [python]
+    assert python in supported
+    assert "3.10.9" not in supported
+    assert f"3.{int(python.removeprefix('3.')) + 1}" not in supported
     for workflow in (tree / ".github" / "workflows" / "ci.yml", tree / ".gitlab-ci.yml"):
         if workflow.exists():
-            (pythons,) = re.findall(r"(?i)\bpython: (\[.+\])", workflow.read_text())
-            assert yaml.safe_load(pythons)[-1] == python
+            (found,) = re.findall(r"(?i)\bpython: (\[.+\])", workflow.read_text())
+            pythons = yaml.safe_load(found)
+            assert pythons[-1] == python
+            assert all(f"{one}.9" in supported for one in pythons)
