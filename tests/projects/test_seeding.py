@@ -11,10 +11,11 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.test import TestCase, TransactionTestCase
 from shop.orders.models import Order
 from shop.testing import seed
+from shop.users.models import User
 
 pytestmark = pytest.mark.django_db
 """
@@ -213,7 +214,7 @@ def test_rows_that_a_killed_run_committed_are_named(write, run, workers):
     done = run("--reuse-db", *options)
 
     assert done.failures
-    assert "holds rows that an earlier run left behind (auth_user: 2, orders_order: 1)" in done.stdout
+    assert "holds rows that an earlier run left behind (orders_order: 1, users_user: 2)" in done.stdout
     assert "run once with --create-db" in done.stdout
     for again in ("--create-db", "--reuse-db"):
         done = run("--reuse-db", again, *options)

@@ -28,7 +28,7 @@ import time
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
+from acme_shop.users.models import User
 from django.db import connection
 
 
@@ -174,7 +174,7 @@ def test_runs_one_after_another(projects, django_version):
 def test_djangos_runner_in_parallel_has_one_server(project, tmp_path, method):
     """While another run has the server of the folder, so that the processes have a way to go wrong."""
     case = "class {}(TestCase):\n    def test(self):\n        assert not User.objects.count()\n"
-    head = "from django.contrib.auth.models import User\nfrom django.test import TestCase\n"
+    head = "from acme_shop.users.models import User\nfrom django.test import TestCase\n"
     (project.path / "tests" / "test_cases.py").write_text(head + case.format("One") + case.format("Two"))
     main = f"import multiprocessing, runpy; multiprocessing.set_start_method({method!r}); "
     main += "runpy.run_path('manage.py', run_name='__main__')"
@@ -344,7 +344,7 @@ def test_development_is_shared_and_kept(project):
 
     project.run("python", "manage.py", "migrate", DEBUG="true")
     marked = mark(project, "dev")
-    users("from django.contrib.auth.models import User; User.objects.create(username='kept')")
+    users("from acme_shop.users.models import User; User.objects.create(username='kept')")
     port = free_port()
     with start(project, "python", "manage.py", "runserver", str(port), DEBUG="true") as server:
 
@@ -354,7 +354,7 @@ def test_development_is_shared_and_kept(project):
                 return answer.status
 
         assert wait_until(answers, "runserver does not answer") == 200
-        query = "from django.contrib.auth.models import User; print(User.objects.get().username)"
+        query = "from acme_shop.users.models import User; print(User.objects.get().username)"
         assert users(query).strip().splitlines()[-1] == "kept"
         assert len(processes(project, "server.py")) == 1
     assert_nothing_left(project)

@@ -1,10 +1,12 @@
-"""compose.yml: each toggle's processes, and all that they name exists. Docker itself is not needed."""
+"""Dockerfile and compose.yml: each toggle's processes, and all that they name exists. Docker itself is not needed."""
 
 import itertools
+import re
 
 import pytest
 import shapes
 import yaml
+from packaging.specifiers import SpecifierSet
 
 SHAPES = [
     {**dict(zip(shapes.TOGGLES, values, strict=True)), "database": database, **broker}
@@ -39,7 +41,6 @@ def test_each_process_and_what_it_needs(rendered, answers):
     }
     if not any(servers.values()):
         assert not (tree / "compose.yml").exists()
-        assert not (tree / "Dockerfile").exists()
         return
     compose = yaml.safe_load((tree / "compose.yml").read_text())
     wanted = {name for name, there in {**servers, **processes}.items() if there}
@@ -56,3 +57,32 @@ def test_each_process_and_what_it_needs(rendered, answers):
     environment = compose["services"]["web"]["environment"]
     assert ("CELERY_BROKER_URL" in environment) is celery
     assert ("REDIS_URL" in environment) is answers["use_channels"]
+
+
+@pytest.mark.parametrize("answers", SHAPES, ids=str)
+def test_every_shape_has_an_image(rendered, answers):
+    tree = rendered(**answers)
+    dockerfile = (tree / "Dockerfile").read_text()
+
+    assert (tree / ".dockerignore").exists()
+    assert ("compose.yml" in dockerfile) is (tree / "compose.yml").exists()
+    assert ("ENV DATABASE_URL=sqlite:////data/" in dockerfile) is (answers["database"] == "sqlite")
+    assert '"acme_shop.asgi:application"' in dockerfile
+
+
+@pytest.mark.parametrize("name", shapes.catalogue())
+def test_the_image_has_the_newest_python(rendered, name):
+    """The newest that CI tests; .python-version lets uv take each of those, and no other."""
+    tree = rendered(**shapes.catalogue()[name])
+    (python,) = re.findall(r"(?m)^FROM python:(\S+)-slim$", (tree / "Dockerfile").read_text())
+    supported = SpecifierSet((tree / ".python-version").read_text())
+
+    assert python in supported
+    assert "3.10.9" not in supported
+    assert f"3.{int(python.removeprefix('3.')) + 1}" not in supported
+    for workflow in (tree / ".github" / "workflows" / "ci.yml", tree / ".gitlab-ci.yml"):
+        if workflow.exists():
+            (found,) = re.findall(r"(?i)\bpython: (\[.+\])", workflow.read_text())
+            pythons = yaml.safe_load(found)
+            assert pythons[-1] == python
+            assert all(f"{one}.9" in supported for one in pythons)

@@ -60,16 +60,29 @@ def items() -> SimpleNamespace:
     "tests/catalog/__init__.py": "",
     "tests/catalog/test_views.py": """
 import pytest
+from django.contrib.auth import get_user_model
+
+from tests.users.factories import UserFactory
 
 
 @pytest.mark.django_db
 def test_a_page(client, items):
+    sample = UserFactory.create(team="blue")
+    assert get_user_model().objects.get(team="blue") == sample
     assert client.get("/catalog/").json() == {"names": ["a", "b"], "major": 2}
 """,
     ".ci/before.sh": "echo a step of ours\n",
     ".github/workflows/ours.yml": "name: Ours\n",
     ".gitlab-ci-project.yml": "ours: {script: [echo ours]}\n",
 }
+USER = """
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class User(AbstractUser):
+    team = models.CharField(max_length=20, blank=True)
+"""
 DEPENDENCY = '    "packaging>=24",\n'
 
 
@@ -85,8 +98,9 @@ def test_the_seams(repository, tmp_path, provider):
     project.write(
         "pyproject.toml", text.replace("]\n\n[dependency-groups]", DEPENDENCY + "]\n\n[dependency-groups]")
     )
+    project.write("acme_shop/users/models.py", USER)
     assert DEPENDENCY in (project.path / "pyproject.toml").read_text()
-    runner.run("python", "manage.py", "makemigrations", "catalog", SECRET_KEY="x", DEBUG="1")
+    runner.run("python", "manage.py", "makemigrations", "catalog", "users", SECRET_KEY="x", DEBUG="1")
     changed = {name for name, text in shipped.items() if project.files().get(name) != text}
     assert not [*SPECS["template"].match_files(changed)]
     project.commit("Ours")
@@ -97,7 +111,8 @@ def test_the_seams(repository, tmp_path, provider):
 
     assert outcome.code == 0, outcome
     after = {name: text.decode(errors="replace") for name, text in project.files().items()}
-    assert all(text in after[name] for name, text in {**ADDED, "pyproject.toml": DEPENDENCY}.items())
+    ours = {**ADDED, "pyproject.toml": DEPENDENCY, "acme_shop/users/models.py": USER}
+    assert all(text in after[name] for name, text in ours.items())
     assert "NEXT.md" in after, "the update did nothing"
     runner.pytest("-q", "-n0")
     assert_ci_runs_ours(project, provider)

@@ -30,8 +30,8 @@ def pytest_runtest_teardown(item, nextitem):
 
 
 def nothing_committed(blocker):
-    from django.contrib.auth.models import User
     from shop.orders.models import Order
+    from shop.users.models import User
 
     if connections["default"].in_atomic_block:  # A seed, until its module ends.
         return

@@ -7,11 +7,11 @@ import logging
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.testing import HttpCommunicator
-from django.contrib.auth.models import User
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import IntegrityError
 from django.test import AsyncClient
 from shop.orders.models import Order
+from shop.users.models import User
 
 from .urls import application
 

@@ -7,12 +7,12 @@ import threading
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.contrib.auth.models import User
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import Sum
 from shop.orders.models import Order
 from shop.orders.services import process_order
+from shop.users.models import User
 from tests.orders.factories import OrderFactory
 
 pytestmark = pytest.mark.django_db

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.test import TestCase
 from shop.orders.models import Order
 from shop.testing import seed
+from shop.users.models import User
 
 pytestmark = pytest.mark.django_db(databases=["default", "other"])
 ROWS = 50

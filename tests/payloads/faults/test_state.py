@@ -619,14 +619,14 @@ class TestScriptPrefix:
 @pytest.mark.django_db
 class TestContentTypeCache:
     def test_polluter(self):
-        ContentType.objects.get_for_model(apps.get_model("auth.User"))
+        ContentType.objects.get_for_model(apps.get_model("users.User"))
 
     def test_victim(self, django_assert_num_queries):
         with django_assert_num_queries(1):
-            ContentType.objects.get_for_model(apps.get_model("auth.User"))
+            ContentType.objects.get_for_model(apps.get_model("users.User"))
 
     def test_innocent(self):
-        ContentType.objects.get_for_model(apps.get_model("auth.User"))
+        ContentType.objects.get_for_model(apps.get_model("users.User"))
         ContentType.objects.clear_cache()
 
 
