@@ -20,6 +20,9 @@ SECRET_KEY = env.str("SECRET_KEY", default="insecure-development-key" if DEBUG e
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
+# The sample app, until its folder is deleted. Other files ask whether it is installed.
+_sample = (Path(__file__).parent / "orders" / "apps.py").is_file()
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -28,10 +31,14 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
-    "acme_shop.orders",
+    "acme_shop.users",
+    *(["acme_shop.orders"] if _sample else []),
 ]
+# Set before the first migration, since it cannot change later; the model can.
+AUTH_USER_MODEL = "users.User"
 
 MIDDLEWARE = [
+    "acme_shop.middleware.request_id",  # First, so that every response has an id.
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -40,7 +47,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "acme_shop.orders.middleware.request_id",
 ]
 
 ROOT_URLCONF = "acme_shop.urls"

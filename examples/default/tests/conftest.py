@@ -5,15 +5,14 @@
 
 from types import SimpleNamespace
 
-from django.contrib.auth import get_user_model
-
 from acme_shop.testing import seed
+
+from .users.factories import UserFactory
 
 
 @seed
 def sample_users() -> SimpleNamespace:
     """Users for the modules whose tests ask for them: `staff` and `customer`."""
-    create_user = get_user_model().objects.create_user
     return SimpleNamespace(
-        staff=create_user("staff", is_staff=True), customer=create_user("customer")
+        staff=UserFactory.create(is_staff=True), customer=UserFactory.create(username="customer")
     )

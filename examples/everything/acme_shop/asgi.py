@@ -1,7 +1,9 @@
 """The ASGI application: HTTP to Django, websockets to your routing.py."""
 
 import os
+from importlib import import_module
 
+from django.apps import apps
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "acme_shop.settings")
@@ -13,14 +15,17 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
-from .orders.consumers import websocket_urlpatterns as orders_urlpatterns  # noqa: E402
 from .routing import websocket_urlpatterns  # noqa: E402
+
+if apps.is_installed("acme_shop.orders"):
+    sample = import_module(".orders.consumers", __package__)
+    websocket_urlpatterns = [*sample.websocket_urlpatterns, *websocket_urlpatterns]
 
 application = ProtocolTypeRouter(
     {
         "http": http,
         "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter([*orders_urlpatterns, *websocket_urlpatterns]))
+            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
         ),
     }
 )

@@ -20,8 +20,11 @@ SECRET_KEY = env.str("SECRET_KEY", default="insecure-development-key" if DEBUG e
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
+# The sample app, until its folder is deleted. Other files ask whether it is installed.
+_sample = (Path(__file__).parent / "orders" / "apps.py").is_file()
+
 INSTALLED_APPS = [
-    *(["daphne"] if DEBUG else []),  # Its runserver speaks ASGI, so websockets work in development.
+    "acme_shop.devserver",  # First: its runserver speaks ASGI, so websockets work in development.
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -34,10 +37,14 @@ INSTALLED_APPS = [
     "rest_framework",
     "adrf",
     "drf_spectacular",
-    "acme_shop.orders",
+    "acme_shop.users",
+    *(["acme_shop.orders"] if _sample else []),
 ]
+# Set before the first migration, since it cannot change later; the model can.
+AUTH_USER_MODEL = "users.User"
 
 MIDDLEWARE = [
+    "acme_shop.middleware.request_id",  # First, so that every response has an id.
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -46,7 +53,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "acme_shop.orders.middleware.request_id",
 ]
 
 ROOT_URLCONF = "acme_shop.urls"
@@ -192,12 +198,12 @@ CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 2
 CELERY_RESULT_EXPIRES = 24 * 3600
 # The worker logs through LOGGING, above.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE = {
-    "process-waiting-orders": {
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {}
+if _sample:
+    CELERY_BEAT_SCHEDULE["process-waiting-orders"] = {
         "task": "acme_shop.orders.tasks.process_waiting_orders",
         "schedule": 300,  # Seconds; celery.schedules.crontab gives times of day.
-    },
-}
+    }
 
 # Tasks are in each app's jobs.py; the queue is in the default database, so it needs no address.
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"

@@ -1,9 +1,12 @@
 """Channels in tests: websockets through the real ASGI application, a fresh channel layer per test."""
 
 import asyncio
+import sys
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from typing import Any
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, NoReturn
 
 import channels_redis.core  # noqa: F401  Now: it brings modules that look like a test's fakes.
 import msgpack
@@ -14,10 +17,23 @@ from channels.layers import (
     channel_layers,
     get_channel_layer,
 )
-from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
 from django.test import AsyncClient
 from django.utils.module_loading import import_string
+
+
+def _daphne_is_missing(*args: Any, **options: Any) -> NoReturn:
+    raise RuntimeError("ChannelsLiveServerTestCase needs daphne: uv add --group test daphne")
+
+
+# channels.testing (seen in 4.3) imports daphne, which only ChannelsLiveServerTestCase uses.
+if daphne_is_missing := find_spec("daphne") is None:
+    sys.modules["daphne.testing"] = ModuleType("daphne.testing")
+    sys.modules["daphne.testing"].DaphneProcess = _daphne_is_missing  # type: ignore[attr-defined]
+from channels.testing import WebsocketCommunicator  # noqa: E402
+
+if daphne_is_missing:
+    del sys.modules["daphne.testing"]
 
 
 class StrictInMemoryChannelLayer(InMemoryChannelLayer):

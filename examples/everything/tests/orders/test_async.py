@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
 from django.test import AsyncClient
 
 from acme_shop.orders.models import Order
 from acme_shop.orders.services import process_order
 from acme_shop.testing import acreate, run_async
+from acme_shop.users.models import User
 
 from .factories import OrderFactory
 

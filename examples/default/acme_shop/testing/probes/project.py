@@ -32,6 +32,7 @@ class Project:
     def __init__(self, root: str, is_plugin: Callable[[Any], Any]) -> None:
         self.root, self.is_plugin = root, is_plugin
         self.ignored = (LAYER, *(one.get("ENGINE", LAYER) for one in settings.DATABASES.values()))
+        self.imports = 0
         self.seen: set[str] = set()
         self.ids: set[int] = set()
         self.namespaces: dict[str, Namespace] = {}
@@ -41,14 +42,15 @@ class Project:
         self.modules: dict[str, Any] = {}
         self.watch("builtins", builtins, foreign=True)
 
-    def scan(self) -> bool:
-        """Take in modules imported since; whether any is the project's own."""
+    def scan(self) -> int:
+        """Take in modules imported since; how often there were any of the project's own."""
         if len(self.seen) == len(sys.modules):
-            return False
+            return self.imports
         # Sorted, since an object that several modules hold is named after the first of them.
         new = {name: sys.modules[name] for name in sorted(sys.modules.keys() - self.seen)}
         self.seen = {*sys.modules}
-        for name, module in new.items():
+        # A module called signals is where those of a package are defined; others import them.
+        for name, module in sorted(new.items(), key=lambda item: not item[0].endswith("signals")):
             for key, value in [*getattr(module, "__dict__", {}).items()]:
                 if issubclass(type(value), Signal) and value not in self.signals.values():
                     self.signals[f"{name}.{key}"] = value
@@ -60,7 +62,8 @@ class Project:
             for key, value in [*vars(module).items()]:
                 if not key.startswith("__"):
                     self.take_in(f"{module.__name__}.{key}", value, module)
-        return bool(own)
+        self.imports += bool(own)
+        return self.imports
 
     def owns(self, module: Any) -> bool:
         path = getattr(module, "__file__", None) or ""

@@ -32,7 +32,7 @@ class Attributes(Probe):
         self.compared = 0
 
     def note(self) -> None:
-        self.project.scan()
+        self.imports = self.project.scan()
         wrapped = compat.settings_object()
         if self.settings is None or self.settings.owner is not wrapped:
             self.settings = Settings("settings", wrapped)
@@ -71,7 +71,7 @@ class Attributes(Probe):
             revert = partial(compat.set_settings_object, settings.owner)
             yield self.leak("settings", OVERRIDDEN, revert, remedy=settings.remedy)
             return
-        if imported := self.project.scan():
+        if imported := self.project.scan() != self.imports:
             self.prepare()
         named: set[int] = set()
         for namespace in sorted(self.changed(), key=lambda one: one is not settings):

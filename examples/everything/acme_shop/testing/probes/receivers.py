@@ -29,13 +29,13 @@ class Receivers(Probe):
         self.project = project
 
     def note(self) -> None:
-        self.project.scan()
+        self.imports = self.project.scan()
         self.found = [*self.project.signals.values()]
         self.then = {name: [*one.receivers] for name, one in self.project.signals.items()}
         self.saved = [*self.then.values()]
 
     def leaks(self) -> Iterable[Leak]:
-        if self.project.scan():  # Importing modules may connect receivers: that stays.
+        if self.project.scan() != self.imports:  # Imports may connect receivers: that stays.
             self.note()
         if [*map(self.lists, self.found)] == self.saved:
             return

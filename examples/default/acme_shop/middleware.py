@@ -1,4 +1,4 @@
-"""A middleware for sync and async requests alike."""
+"""The template's middleware, for sync and async requests alike. Add yours to MIDDLEWARE in settings.py."""
 
 import uuid
 from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""Commands of the development server; add your commands to an app."""
