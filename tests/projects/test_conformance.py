@@ -46,6 +46,8 @@ def project(generate, request):
         use_channels=True,
         database="postgresql",
         django_version=request.param,
+        # Each delivery of the layer meets every situation.
+        testing_layer="package" if request.param == "6.1" else "embedded",
     )
     shutil.copytree(shapes.PAYLOADS / "conformance", project.path / "conformance")
     if url := os.environ.get("CONFORMANCE_DATABASE_URL"):  # Else the project starts a PostgreSQL.

@@ -59,11 +59,11 @@ TABLE = [pytest.param(*fault, id=fault[1]) for fault in faults()]
 
 @pytest.fixture(scope="session")
 def plant(rendered, tmp_path_factory):
-    """A function: Django's and Python's version -> a default project with the faults among its tests."""
+    """A function: Django, Python, delivery of the layer -> a default project with the faults in its tests."""
 
-    def make(django, python):
+    def make(django, python, layer):
         path = tmp_path_factory.mktemp("faults") / "project"
-        shutil.copytree(rendered(django_version=django), path)
+        shutil.copytree(rendered(django_version=django, testing_layer=layer), path)
         # What a project may add, and the guard knows of.
         configuration = path / "pyproject.toml"
         text = configuration.read_text()
@@ -88,7 +88,11 @@ def results(file):
     return found
 
 
-@pytest.fixture(scope="session", params=[("5.2", "3.11"), ("6.1", "3.13")], ids=["django5", "django6"])
+@pytest.fixture(
+    scope="session",
+    params=[("5.2", "3.11", "embedded"), ("6.1", "3.13", "package")],
+    ids=["django5-embedded", "django6-package"],
+)
 def guarded(plant, request):
     planted = plant(*request.param)
     planted.pytest(
@@ -103,7 +107,7 @@ def unguarded(plant, tmp_path_factory, testrun_uid):
     shared = tmp_path_factory.getbasetemp().parent / f"unguarded-{testrun_uid}"
     with shapes.locked(shared.with_suffix(".lock")):
         if not shared.exists():
-            planted = plant("5.2", "3.11")
+            planted = plant("5.2", "3.11", "embedded")
             targets = [f"tests/faults/{module}.py::{name}" for module, name, *_ in faults()]
             script = f"PACKAGE = {planted.package.name!r}\n{ONE_BY_ONE}"
             planted.run("python", "-c", script, *targets)

@@ -80,6 +80,7 @@ def test_plain_copier_updates_a_project_that_deleted_a_file(repository, tmp_path
         *({toggle: "true"} for toggle in shapes.TOGGLES),
         {"database": "postgresql"},
         {"include_sample": "false"},
+        {"testing_layer": "package"},
         {"ci_provider": "gitlab"},
         {"ci_provider": "none"},
         {"django_version": "6.1", "python_version": "3.12"},
@@ -105,8 +106,8 @@ def test_on_off_on_leaves_no_trace(repository, tmp_path, data):
 @pytest.mark.parametrize(("old", "new"), CROSSINGS)
 def test_toggles_come_with_an_update_and_go(repository, tmp_path, old, new):
     project = Subject(tmp_path / "project", repository, old)
-    on = {**dict.fromkeys(shapes.TOGGLES, "true"), "database": "postgresql"}
-    off = {**dict.fromkeys(shapes.TOGGLES, "false"), "database": "sqlite"}
+    on = {**dict.fromkeys(shapes.TOGGLES, "true"), "database": "postgresql", "testing_layer": "package"}
+    off = {**dict.fromkeys(shapes.TOGGLES, "false"), "database": "sqlite", "testing_layer": "embedded"}
 
     for number, (to, answers) in enumerate([(new, on), (":current:", off), (":current:", on)]):
         options = [text for key, value in answers.items() for text in ("--data", f"{key}={value}")]

@@ -10,7 +10,6 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, syn
 from django.core.handlers import asgi, base, exception
 from django.db import connection, connections, transaction
 from shop.orders.models import Order
-from shop.testing.database.rollback import _worker_finished
 
 refused = pytest.raises(RuntimeError, match=r"its own connection to database 'default'.*transaction=True")
 not_marked = pytest.raises(RuntimeError, match="Database access not allowed")
@@ -129,12 +128,11 @@ async def test_without_the_mark_async(async_client):
         await async_client.get("/sync/")
 
 
-def test_work_that_does_not_end_is_named():
+def test_work_that_does_not_end_is_named(pytestconfig):
     end = threading.Event()
-    with (
-        pytest.raises(RuntimeError, match="was still running 0 s after it ended"),
-        _worker_finished(seconds=0.05),
-    ):
+    worker_finished = pytestconfig.pluginmanager.get_plugin("hermetic-rollback")._worker_finished
+    problem = pytest.raises(RuntimeError, match="was still running 0 s after it ended")
+    with problem, worker_finished(seconds=0.05):
         SyncToAsync.single_thread_executor.submit(end.wait, 10)
     end.set()
 
