@@ -1,12 +1,9 @@
 """Channels in tests: websockets through the real ASGI application, a fresh channel layer per test."""
 
 import asyncio
-import sys
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from importlib.util import find_spec
-from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 import channels_redis.core  # noqa: F401  Now: it brings modules that look like a test's fakes.
 import msgpack
@@ -21,19 +18,7 @@ from django.conf import settings as django_settings
 from django.test import AsyncClient
 from django.utils.module_loading import import_string
 
-
-def _daphne_is_missing(*args: Any, **options: Any) -> NoReturn:
-    raise RuntimeError("ChannelsLiveServerTestCase needs daphne: uv add --group test daphne")
-
-
-# channels.testing (seen in 4.3) imports daphne, which only ChannelsLiveServerTestCase uses.
-if daphne_is_missing := find_spec("daphne") is None:
-    sys.modules["daphne.testing"] = ModuleType("daphne.testing")
-    sys.modules["daphne.testing"].DaphneProcess = _daphne_is_missing  # type: ignore[attr-defined]
-from channels.testing import WebsocketCommunicator  # noqa: E402
-
-if daphne_is_missing:
-    del sys.modules["daphne.testing"]
+from . import compat
 
 
 class StrictInMemoryChannelLayer(InMemoryChannelLayer):
@@ -45,7 +30,7 @@ class StrictInMemoryChannelLayer(InMemoryChannelLayer):
         await super().send(channel, msgpack.unpackb(msgpack.packb(message)))
 
 
-class Websocket(WebsocketCommunicator):
+class Websocket(compat.websocket_communicator()):
     """Channels' communicator, whose ``receive_…`` raises what the consumer raised at once, not after
     the timeout (in seconds), and leaves the consumer alone when the timeout passes.
     """

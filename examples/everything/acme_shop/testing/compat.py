@@ -5,10 +5,13 @@ needs it, with a sentence, and not the start of pytest.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from importlib import import_module
-from typing import Any, ParamSpec, TypeVar
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -179,6 +182,23 @@ def celery_current_app() -> Any:
 def celery_memory_results() -> dict[str, Any]:
     """Where the backend ``cache+memory://`` keeps all results of the process."""
     return import_module("celery.backends.cache")._DUMMY_CLIENT_CACHE
+
+
+@seen_in("Channels 4.2 to 4.3")
+def websocket_communicator() -> Any:
+    """The class of ``channels.testing``, which imports daphne for ChannelsLiveServerTestCase alone."""
+
+    def missing(*args: Any, **options: Any) -> NoReturn:
+        raise RuntimeError("ChannelsLiveServerTestCase needs daphne: uv add --group test daphne")
+
+    if find_spec("daphne"):
+        return import_module("channels.testing").WebsocketCommunicator
+    sys.modules["daphne.testing"] = stub = ModuleType("daphne.testing")
+    stub.DaphneProcess = missing
+    try:
+        return import_module("channels.testing").WebsocketCommunicator
+    finally:
+        del sys.modules["daphne.testing"]
 
 
 @seen_in("Procrastinate 3.5 to 3.10")
