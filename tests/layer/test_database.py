@@ -1,7 +1,10 @@
 """Rollback, seeds and reused databases: what a single run can show. The rest is tests/projects."""
 
+import contextlib
 import sqlite3
 import textwrap
+
+import pytest
 
 GROUPS = """
 import asyncio
@@ -156,3 +159,68 @@ def test_rows_in_a_reused_database_stop_the_run(project, run):
 
     assert "holds rows that an earlier run left behind (auth_group: 1): run once with --create-db" in text
     run("--reuse-db", "--create-db").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", ["session", "module", "function"])
+@pytest.mark.parametrize("use", ["mark", "set-up"])
+def test_the_development_database_is_never_touched(project, run, scope, use):
+    """A django_db_setup that does nothing stands in documents: the run ends before its first query."""
+    settings = project.path / "settings.py"
+    settings.write_text(settings.read_text().replace('":memory:"', '"db.sqlite3"'))
+    with contextlib.closing(sqlite3.connect(project.path / "db.sqlite3")) as connection:
+        connection.execute("CREATE TABLE auth_group (id integer primary key, name text)")
+        connection.execute("INSERT INTO auth_group (name) VALUES ('mine')")
+        connection.commit()
+    before = (project.path / "db.sqlite3").read_bytes()
+    body = (
+        "pass" if use == "mark" else "django_db_blocker.unblock().__enter__(); Group.objects.all().delete()"
+    )
+    project.makeconftest(
+        f"{GROUPS}\n@pytest.fixture(scope='{scope}')\ndef django_db_setup(django_db_blocker):\n    {body}\n"
+    )
+    project.makepyfile(
+        groups(
+            """
+        @pytest.mark.django_db(transaction=True)
+        def test_one():
+            Group.objects.all().delete()
+
+        @pytest.mark.django_db
+        def test_two():
+            Group.objects.create(name="a")
+        """
+        )
+    )
+
+    text = str(run().stdout)
+
+    assert (
+        "Tests would use the database 'db.sqlite3' of the settings (default), since django_db_setup in "
+        in text
+    )
+    assert "conftest.py:" in text
+    assert "add django_db_setup to its arguments. Nothing was changed." in text
+    assert "1 passed" not in text
+    assert (project.path / "db.sqlite3").read_bytes() == before
+
+
+def test_a_set_up_that_asks_for_pytest_djangos_is_innocent(project, run):
+    settings = project.path / "settings.py"
+    settings.write_text(settings.read_text().replace('":memory:"', '"db.sqlite3"'))
+    project.makeconftest(
+        f"{GROUPS}\n@pytest.fixture(scope='session')\n"
+        "def django_db_setup(django_db_setup, django_db_blocker):\n"
+        "    with django_db_blocker.unblock():\n        Group.objects.create(name='a')\n"
+    )
+    project.makepyfile(
+        groups(
+            """
+        @pytest.mark.django_db
+        def test_one():
+            assert Group.objects.count() == 1
+        """
+        )
+    )
+
+    run().assert_outcomes(passed=1)
+    assert not (project.path / "db.sqlite3").exists()

@@ -40,6 +40,15 @@ def memo() -> list[str]:
     return []
 
 
+def test_the_testing_layer_is_on(pytestconfig):
+    """A pytest.ini replaces [tool.pytest] of pyproject.toml, and `-p no:…` or an option a part of it."""
+    on = pytestconfig.pluginmanager.has_plugin
+    names = [f"hermetic-{part}" for part in ("development", "guard", "rollback", "seeds")]
+    off = [name for name in names if not on(name)]
+    assert not off, f"{off} are off: see [tool.pytest] in pyproject.toml"
+    assert pytestconfig.getoption("--disable-socket"), "the network is open: add --disable-socket"
+
+
 @twice
 @pytest.mark.django_db
 class TestRowsRollBack:

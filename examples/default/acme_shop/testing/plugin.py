@@ -18,7 +18,9 @@ from django.apps import apps
 from django.conf import settings
 
 from . import clients, tasks
-from .database import reused, rollback, seeds
+from .database import rollback, seeds
+from .database.development import DevelopmentDatabases
+from .database.reused import ReusedDatabases
 from .guard import Guard
 from .report import Report
 
@@ -62,8 +64,9 @@ def pytest_configure(config: pytest.Config) -> None:
     register = config.pluginmanager.register
     for name, part in PARTS.items():
         register(part, f"hermetic-{name}")
+    register(DevelopmentDatabases(config), "hermetic-development")
     if config.getoption("reuse_db", default=False):
-        register(reused.ReusedDatabases(config), "hermetic-reused")
+        register(ReusedDatabases(config), "hermetic-reused")
     register(Report(config), "hermetic-report")
     if mode != "off":
         register(Guard(config, mode), "hermetic-guard")

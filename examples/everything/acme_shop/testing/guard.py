@@ -29,6 +29,7 @@ from .leaks import Leak, Leaked
 from .network import OUTSIDE, REMEDY, Network
 from .probes import Probe, Project, probes
 from .resets import resets
+from .test_code import TestCode
 
 # What a set-up may raise, without what ends the run.
 ERRORS = (Exception, pytest.fail.Exception, pytest.skip.Exception)
@@ -59,7 +60,8 @@ class Guard:
         # A conftest.py or plugin with hooks is called between tests: what it keeps is no test's doing.
         is_plugin = self.config.pluginmanager.get_hookcallers
         self.project = Project(f"{self.config.rootpath}/", is_plugin)
-        self.probes = probes(self.project, self.audit, temporary)
+        self.tests = TestCode(self.config)
+        self.probes = probes(self.project, self.audit, self.tests, temporary)
 
     def pytest_sessionfinish(self) -> None:
         self.audit.on = False
@@ -138,6 +140,7 @@ class Guard:
                 request.getfixturevalue("django_db_setup")
         self.item = self.watched = item
         self.tasks = []
+        self.tests.begin(item)
         item.addfinalizer(partial(self.end, item))
         try:
             for what in resets(self.project.memoised.values()):

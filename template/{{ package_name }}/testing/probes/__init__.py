@@ -1,6 +1,7 @@
 """The probes, one family a file, and the order in which the guard asks them."""
 
 from ..audit import Audit
+from ..test_code import TestCode
 from .attributes import Attributes
 from .base import Probe
 from .clock import Clock
@@ -19,22 +20,22 @@ from .subprocesses import Subprocesses
 from .threads import Threads
 
 
-def probes(project: Project, audit: Audit, temporary: str) -> list[Probe]:
+def probes(project: Project, audit: Audit, tests: TestCode, temporary: str) -> list[Probe]:
     """New probes for a run; ``temporary`` is the folder in which tests may write."""
     return [
         Clock(),
         Patches(),
         Environ(),
-        Threads(),
+        Threads(tests),
         Subprocesses(audit),
         Sockets(),
         Files(audit, project.root, temporary),
-        Process(),
-        Warnings(),
-        Loggers(),
+        Process(tests),
+        Warnings(tests),
+        Loggers(tests),
         Connections(),
         ContextVariables(project),
-        Modules(project),  # Before those that take in new modules.
-        Receivers(project),
-        Attributes(project),
+        Modules(project, tests),  # Before those that take in new modules.
+        Receivers(project, tests),
+        Attributes(project, tests),
     ]

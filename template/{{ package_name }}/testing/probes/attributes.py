@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import compat
 from ..leaks import ABSENT, Leak, change
+from ..test_code import TestCode
 from .base import Probe, is_private
 from .namespace import Namespace, Settings, grew
 from .project import Project
@@ -19,15 +20,15 @@ class Attributes(Probe):
     """Watches each namespace that ``Project`` found, and Django's settings.
 
     Ignores what an import registers, names of libraries other than functions and classes, ``__dunder__``
-    names, and one object deeper than module, class and module-level object. Reverts ``_private`` names
-    silently. Costs one comparison in C that stops at the identity of each value, about 20 ns a name.
-    Reverts the value, and the content of a container.
+    names, and one object deeper than module, class and module-level object. Costs one comparison in C
+    that stops at the identity of each value, about 20 ns a name. Reverts the value, and the content of a
+    container: silently for ``_private`` names, and for what no test file changes.
     """
 
     name, remedy = "attributes", Namespace.remedy
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
+    def __init__(self, project: Project, tests: TestCode) -> None:
+        self.project, self.tests = project, tests
         self.settings: Settings | None = None
         self.compared = 0
 
@@ -95,8 +96,13 @@ class Attributes(Probe):
                     change(key, before, after),
                     partial(namespace.revert, key),
                     remedy=namespace.remedy,
-                    silent=is_private(key),
+                    silent=is_private(key) or self.is_production(namespace, key),
                 )
+
+    def is_production(self, namespace: Namespace, key: str) -> bool:
+        """Whether production code may have changed this name of the project."""
+        own = not (namespace.foreign or namespace is self.settings)
+        return own and not self.tests.changes(key)
 
     def accept(self, part: str) -> None:
         if part == "settings":

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from ..leaks import ABSENT, Leak
+from ..test_code import TestCode
 from .base import Probe
 from .project import Project
 
@@ -12,30 +13,36 @@ from .project import Project
 class Modules(Probe):
     """Watches the foreign modules that the project imports, and entries without a spec.
 
-    Ignores imports: a module that was imported stays. Ignores what a package puts beside itself, and
-    names that begin with ``_``. Costs one look-up a watched module. Reverts the entry.
+    Ignores imports: a module that was imported stays. Ignores what a package puts beside itself, names
+    that begin with ``_``, and what no test file changes. Costs one look-up a watched module. Reverts the
+    entry.
     """
 
     name, remedy = "modules", "use monkeypatch.setitem(sys.modules, ...)"
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
+    def __init__(self, project: Project, tests: TestCode) -> None:
+        self.project, self.tests = project, tests
 
     def note(self) -> None:
         self.project.scan()
 
     def leaks(self) -> Iterable[Leak]:
         watched = self.project.modules
-        for name, module in watched.items():
+        for name, module in [*watched.items()]:
             now = sys.modules.get(name, ABSENT)
-            if now is not module:
-                word = "removed" if now is ABSENT else "replaced"
-                yield self.leak(name, word, partial(sys.modules.__setitem__, name, module))
+            if now is module:
+                continue
+            if not self.tests.changes("modules"):  # A package that replaced its module object.
+                watched[name] = now
+                continue
+            word = "removed" if now is ABSENT else "replaced"
+            yield self.leak(name, word, partial(sys.modules.__setitem__, name, module))
         if len(sys.modules) != len(self.project.seen):
             for name in sorted(sys.modules.keys() - self.project.seen):
                 package, dot, _ = name.partition(".")
                 fake = not has_spec(name) and not (dot and has_spec(package))
-                if fake and not name.startswith("_") and name not in watched:
+                test = fake and name not in watched and self.tests.changes("modules")
+                if test and not name.startswith("_"):
                     yield self.leak(name, "added", partial(sys.modules.pop, name, None))
 
     def accept(self, part: str) -> None:

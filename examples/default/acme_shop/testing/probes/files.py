@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -13,15 +14,15 @@ from ..audit import Audit
 from ..leaks import Leak
 from .base import Probe
 
-IGNORED = ("__pycache__", "/.pytest_cache/", "/.coverage")
+IGNORED = ("__pycache__", "/.pytest_cache/", "/.coverage", "/.hypothesis")
 
 
 class Files(Probe):
     """Watches what the interpreter announces: open for writing, mkdir, remove, rename, links, SQLite.
 
-    Ignores tmp_path, /dev, /proc, bytecode, the caches of pytest and coverage, SQLite test databases,
-    changes to existing files outside the root, and files that C code or a subprocess writes. Costs
-    nothing until a file is written; then its content is read once. Reverts the content, or removes
+    Ignores tmp_path, bytecode, the caches of pytest, coverage and hypothesis, SQLite test databases, and
+    files that C code or a subprocess writes. Outside of the project and the system's temporary folder
+    it ignores all, since that may be a tool's log. Costs nothing until a file is written; then its content is read once. Reverts the content, or removes
     what was created.
     """
 
@@ -29,6 +30,7 @@ class Files(Probe):
 
     def __init__(self, audit: Audit, root: str, temporary: str) -> None:
         self.audit, self.root, self.temporary = audit, root, temporary
+        self.system = f"{tempfile.gettempdir()}/"
         self.before: dict[str, bytes | None] = {}
         self.events = {
             "open": self.opened,
@@ -50,7 +52,9 @@ class Files(Probe):
         if isinstance(path, int):
             return
         path = os.path.abspath(os.fsdecode(path))
-        if path in self.before or path.startswith((self.temporary, "/dev/", "/proc/")):
+        if path in self.before or path.startswith(self.temporary):
+            return
+        if not path.startswith((self.root, self.system)):
             return
         if any(part in path for part in IGNORED):
             return

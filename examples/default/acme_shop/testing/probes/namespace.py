@@ -55,7 +55,8 @@ class Namespace:
         }
         for key in {**self.values, **now}:
             then, value = self.values.get(key, ABSENT), now.get(key, ABSENT)
-            if key.startswith("__") or key in SET_BY_LIBRARIES:
+            by_library = key in SET_BY_LIBRARIES and isinstance(self.owner, type)
+            if key.startswith("__") or by_library:
                 continue
             if sys.modules.get(f"{self.name}.{key}", self) is value:
                 continue  # A submodule that was imported.

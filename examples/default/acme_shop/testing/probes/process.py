@@ -16,6 +16,8 @@ from operator import setitem
 from typing import Any
 
 from .. import compat
+from ..leaks import Leak, change, shown
+from ..test_code import TestCode
 from .base import Snapshot
 
 # Not SIGALRM: pytest-timeout sets a handler for each test.
@@ -25,13 +27,15 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGP
 class Process(Snapshot):
     """Watches what ``parts`` lists: each part has a function that reads it and one that sets it.
 
-    Ignores everything else of the interpreter. Costs one call a part. Reverts by the second function.
+    Ignores everything else of the interpreter. Costs one call a part. Reverts by the second function,
+    silently for an import path that no test file changes: libraries insert into it.
     """
 
     name, remedy = "process", "use the monkeypatch fixture, or a fixture that reverts it"
 
-    def __init__(self) -> None:
+    def __init__(self, tests: TestCode) -> None:
         super().__init__()
+        self.tests = tests
         handler = compat.signal_handler()
         numbers = {name: getattr(signal, name) for name in SIGNALS if hasattr(signal, name)}
         self.parts: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
@@ -55,6 +59,11 @@ class Process(Snapshot):
             },
         }
 
+    def compared(self, part: str, before: Any, after: Any) -> Leak:
+        silent = part == "sys.path" and not self.tests.changes("path")
+        revert = partial(self.put, part, before)
+        return self.leak(part, change(part, before, after), revert, silent=silent)
+
     def now(self) -> dict[str, Any]:
         return {part: get() for part, (get, put) in self.parts.items()}
 
@@ -63,16 +72,25 @@ class Process(Snapshot):
 
 
 class Warnings(Snapshot):
-    """Watches the warning filters. Ignores nothing. Costs a copy of a list.
+    """Watches the warning filters. Costs a copy of a list.
 
-    Reverts nothing: pytest gives each test its own filters, which is also why they are noted anew
-    for each test.
+    Ignores what no test file adds, like the filters of an import. Reverts nothing: pytest gives each
+    test its own filters, which is also why they are noted anew for each test.
     """
 
     name, remedy = "warnings", "use pytest.warns(), recwarn, or warnings.catch_warnings()"
 
+    def __init__(self, tests: TestCode) -> None:
+        super().__init__()
+        self.tests = tests
+
     def now(self) -> dict[str, Any]:
         return {"filters": [*warnings.filters]}
+
+    def compared(self, part: str, before: Any, after: Any) -> Leak:
+        added = [one[:3] for one in after if one not in before]
+        silent = not self.tests.calls("simplefilter", "filterwarnings", "resetwarnings")
+        return self.leak(part, f"added {shown(added)}", bool, silent=silent)
 
     def renew(self) -> None:
         self.note()

@@ -11,6 +11,7 @@ from typing import Any
 from django.dispatch import Signal
 
 from ..leaks import Leak, shown
+from ..test_code import TestCode
 from .base import Probe
 from .project import Project
 
@@ -19,14 +20,15 @@ class Receivers(Probe):
     """Watches the receivers of every signal that stands in a module.
 
     Ignores what importing a module connects, dead receivers, and methods of objects that a library
-    made for itself. Costs one comparison a signal. Reverts the list of receivers.
+    made for itself. Costs one comparison a signal. Reverts the list of receivers, silently where no test
+    file connects or disconnects anything.
     """
 
     name, remedy = "receivers", "disconnect it, or connect it in a fixture that disconnects it"
     lists = staticmethod(attrgetter("receivers"))
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
+    def __init__(self, project: Project, tests: TestCode) -> None:
+        self.project, self.tests = project, tests
 
     def note(self) -> None:
         self.imports = self.project.scan()
@@ -46,7 +48,8 @@ class Receivers(Probe):
             if added or gone:
                 words = [f"connected {shown(receiver(entry))}" for entry in added]
                 words += [f"disconnected {shown(receiver(entry))}" for entry in gone]
-                yield self.leak(part, ", ".join(words), partial(put, signal, then))
+                silent = not self.tests.calls("connect", "disconnect", "receiver")
+                yield self.leak(part, ", ".join(words), partial(put, signal, then), silent=silent)
 
     def accept(self, part: str) -> None:
         # In place, since self.saved holds the lists.

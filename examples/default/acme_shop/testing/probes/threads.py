@@ -10,20 +10,23 @@ from typing import Any
 
 from .. import compat
 from ..leaks import Leak
+from ..test_code import TestCode
 from .base import Probe
 
 
 class Threads(Probe):
     """Watches ``threading.enumerate()``.
 
-    Ignores threads that end within a second, and those whose dropped executor ends them when it is
-    collected. Costs a count; a full collection when the count differs. A thread cannot be stopped
-    from outside: it is named once and then accepted.
+    Ignores threads where no test file creates any, like a pool that production code starts on first
+    use, those of an event loop's executor, those that end within a second, and those whose dropped
+    executor ends them when it is collected. Costs a count; a full collection when a thread is new. A
+    thread cannot be stopped from outside: it is named once and then accepted.
     """
 
     name, remedy = "threads", "join() it, or use the executor as a context manager"
 
-    def __init__(self) -> None:
+    def __init__(self, tests: TestCode) -> None:
+        self.tests = tests
         self.then: set[threading.Thread] = set()
 
     def note(self) -> None:
@@ -31,6 +34,13 @@ class Threads(Probe):
 
     def leaks(self) -> Iterable[Leak]:
         if threading.active_count() == len(self.then):
+            return
+        new = {*threading.enumerate()} - self.then
+        by_a_test = self.tests.calls("Thread", "ThreadPoolExecutor", "Timer", "start_new_thread")
+        innocent = {one for one in new if is_of_event_loop(one) or not by_a_test}
+        self.then |= innocent
+        if not new - innocent:
+            self.then &= {*threading.enumerate()}  # Some of the noted ones ended.
             return
         clear_finished_async_to_sync()
         gc.collect()
@@ -41,6 +51,11 @@ class Threads(Probe):
 
     def accept(self, part: str) -> None:
         self.then |= {one for one in threading.enumerate() if one.name == part}
+
+
+def is_of_event_loop(thread: threading.Thread) -> bool:
+    """Of a loop's default executor, which ends with the loop: this loop outlives the test."""
+    return thread.name.startswith("asyncio_")
 
 
 def clear_finished_async_to_sync() -> None:

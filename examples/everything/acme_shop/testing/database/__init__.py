@@ -1,1 +1,1 @@
-"""What the layer does with the test database: rollback, seeds, reuse."""
+"""What the layer does with the test database: rollback, seeds, reuse, and never development's."""

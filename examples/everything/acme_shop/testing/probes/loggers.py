@@ -8,23 +8,27 @@ from operator import attrgetter
 from typing import Any
 
 from ..leaks import Leak, shown
+from ..test_code import TestCode
 from .base import Probe
 
 State = tuple[Any, ...]
 FIELDS = ("level", "disabled", "propagate", "handlers", "filters")
+CALLS = {"addFilter", "addHandler", "basicConfig", "dictConfig", "fileConfig", "setLevel"}
+CALLS |= {"removeFilter", "removeHandler"}
 
 
 class Loggers(Probe):
     """Watches level, disabled, propagate, handlers and filters of every logger.
 
     Ignores pytest's own handlers, and a new logger named after a module that the test imported first.
-    Costs one comparison a logger. Reverts all five.
+    Costs one comparison a logger. Reverts all five, silently where no test file configures logging.
     """
 
     name, remedy = "loggers", "use caplog.set_level(), or a fixture that reverts it"
     read = attrgetter(*FIELDS)
 
-    def __init__(self) -> None:
+    def __init__(self, tests: TestCode) -> None:
+        self.tests = tests
         self.known: dict[str, logging.Logger] = {"root": logging.root}
         self.placeholders: list[str] = []
         self.states: list[State] = []
@@ -59,7 +63,9 @@ class Loggers(Probe):
                 self.states.append(state(log) if imported else new_state())
             before, now = self.states[index], state(log)
             if differences := [*differ(before, now)]:
-                yield self.leak(name, ", ".join(differences), partial(put, log, before))
+                by_a_test = self.tests.calls(*CALLS) or self.tests.changes(*FIELDS)
+                change, revert = ", ".join(differences), partial(put, log, before)
+                yield self.leak(name, change, revert, silent=not by_a_test)
 
     def accept(self, part: str) -> None:
         names = [*self.known]

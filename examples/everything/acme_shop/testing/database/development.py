@@ -1,0 +1,66 @@
+"""Never the development database: a connection to it ends the run before its first query.
+
+pytest-django's ``django_db_setup`` creates test databases, and gives their names to the connections. A
+project's fixture of that name that does not request it leaves the names of the settings: tests would
+then read, change and flush the database that development uses.
+"""
+
+from collections.abc import Generator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class DevelopmentDatabases:
+    """Notes the names in the settings when the run starts, and refuses to connect to them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.names: dict[str, Any] = {}
+        self.where = "a django_db_setup"
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        if not settings.configured:
+            return (yield)
+        for alias in connections:
+            name = connections[alias].settings_dict["NAME"]
+            test = connections[alias].settings_dict["TEST"].get("NAME")
+            if name and name not in (test, ":memory:"):  # A settings file may name test databases.
+                self.names[alias] = name
+        connect = BaseDatabaseWrapper.connect
+
+        def checked_connect(connection: BaseDatabaseWrapper) -> None:
+            # Django creates test databases through a connection that is none of these.
+            alias, name = connection.alias, connection.settings_dict["NAME"]
+            if self.names.get(alias) == name and connections[alias] is connection:
+                self.stop(alias, name)
+            connect(connection)
+
+        BaseDatabaseWrapper.connect = checked_connect
+        try:
+            return (yield)
+        finally:
+            BaseDatabaseWrapper.connect = connect
+
+    def stop(self, alias: str, name: Any) -> None:
+        # An exit does not reach the terminal from one of pytest-xdist's workers: fail each test.
+        worker = hasattr(self.config, "workerinput")
+        stop = partial(pytest.fail, pytrace=False) if worker else partial(pytest.exit, returncode=1)
+        stop(
+            f"Tests would use the database {str(name)!r} of the settings ({alias}), since {self.where} "
+            "replaces pytest-django's, which creates the test database: add django_db_setup to its "
+            "arguments. Nothing was changed."
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Remember the file and line of a django_db_setup that does not request the one it overrides."""
+        code = getattr(fixturedef.func, "__code__", None)
+        overrides = fixturedef.argname == "django_db_setup" not in fixturedef.argnames
+        if overrides and code:
+            self.where = f"django_db_setup in {code.co_filename}:{code.co_firstlineno}"

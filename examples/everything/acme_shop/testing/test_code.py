@@ -1,0 +1,139 @@
+"""What the code of a test changes, read from its source: the rest is production code's doing.
+
+Production code fills caches on first use, counts, registers on import and keeps a current user. The
+process looks the same afterwards, whoever changed it. So a change counts as a test's doing only where
+a test file (or a conftest.py) names what is changed; otherwise it is reverted silently.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MUTATORS = {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "move_to_end"}
+MUTATORS |= {"pop", "popitem", "popleft", "remove", "reverse", "rotate", "setdefault", "sort"}
+MUTATORS |= {"difference_update", "intersection_update", "symmetric_difference_update"}
+MUTATORS |= {"subtract", "update"}
+BY_NAME = {"setattr", "delattr", "setitem", "delitem", "patch", "object", "multiple", "dict"}
+EVERYTHING = "*"  # importlib.reload() may change every name.
+
+
+class TestCode:
+    """The test files of a run, and the test that runs now."""
+
+    __test__ = False
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.root = config.rootpath
+        self.files: dict[Path, Changes] = {}
+        self.found: list[Changes] | None = None
+        self.item: pytest.Item | None = None
+
+    def begin(self, item: pytest.Item) -> None:
+        self.item, self.found = item, None
+
+    def changes(self, *names: str) -> bool:
+        """Whether the code of the test assigns, deletes or mutates something of one of these names."""
+        return any({*names, EVERYTHING} & one.names for one in self.current())
+
+    def calls(self, *names: str) -> bool:
+        """Whether the code of the test calls one of these names, or derives a class from it."""
+        return any({*names} & one.calls for one in self.current())
+
+    def current(self) -> "list[Changes]":
+        """Of the file of the test and of each conftest.py above it."""
+        if self.found is None:
+            path = self.item.path if self.item else self.root
+            files = [path, *(folder / "conftest.py" for folder in path.parents)]
+            self.found = [self.read(file) for file in files if file.is_relative_to(self.root)]
+        return self.found
+
+    def read(self, file: Path) -> "Changes":
+        if file not in self.files:
+            self.files[file] = Changes(file)
+        return self.files[file]
+
+
+class Changes:
+    """The names that a file changes, and those that it calls or derives classes from."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        try:
+            return ast.parse(self.file.read_bytes())
+        except (OSError, SyntaxError, ValueError):  # No Python file: a test of another kind.
+            return ast.Module([], [])
+
+    @cached_property
+    def calls(self) -> set[str]:
+        found = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                found.add(last_name(node.func))
+            elif isinstance(node, ast.ClassDef):
+                found |= {last_name(base) for base in node.bases}
+        return found
+
+    @cached_property
+    def names(self) -> set[str]:
+        shared = self.module_names
+        return {name for node in ast.walk(self.tree) for name in changed_by(node, shared)}
+
+    @cached_property
+    def module_names(self) -> set[str]:
+        """Names of the module: a local variable may share its name with production's."""
+        found: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                found |= {alias.asname or alias.name for alias in node.names}
+            elif isinstance(node, ast.Global):
+                found |= {*node.names}
+        for statement in self.tree.body:
+            for node in targets(statement):
+                found.add(last_name(node))
+        return found
+
+
+def changed_by(node: ast.AST, shared: set[str]) -> Iterator[str]:
+    for target in targets(node):
+        yield from of_target(target, shared)
+    if isinstance(node, ast.Call):
+        name = last_name(node.func)
+        if name in MUTATORS and isinstance(node.func, ast.Attribute):
+            yield from of_target(node.func.value, shared)
+        elif name in BY_NAME:
+            for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    yield argument.value.rpartition(".")[2]
+                yield from of_target(argument, shared)
+        elif name == "reload":
+            yield EVERYTHING
+
+
+def targets(node: ast.AST) -> Iterable[ast.expr]:
+    if isinstance(node, ast.Assign | ast.Delete):
+        for target in node.targets:
+            yield from target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+        yield node.target
+
+
+def of_target(node: ast.AST, shared: set[str]) -> Iterator[str]:
+    """``shop.RATES["de"]`` changes RATES; ``self.rates`` changes the test's instance alone."""
+    if isinstance(node, ast.Subscript):
+        yield from of_target(node.value, shared)
+    elif isinstance(node, ast.Attribute):
+        if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+            yield node.attr
+    elif isinstance(node, ast.Name) and node.id in shared:
+        yield node.id
+
+
+def last_name(node: Any) -> str:
+    return getattr(node, "attr", None) or getattr(node, "id", "")

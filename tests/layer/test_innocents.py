@@ -1,0 +1,385 @@
+"""What production code does to a process: reset where it can be, and never blamed on a test."""
+
+import textwrap
+
+import pytest
+
+# name -> (production code, what the test does, what the next test finds)
+PATTERNS = {
+    "cached_property on a singleton": (
+        """
+        from functools import cached_property
+        class Rates:
+            @cached_property
+            def table(self): return {'de': 19}
+        rates = Rates()
+        """,
+        "assert prod.rates.table",
+        "'table' not in vars(prod.rates)",
+    ),
+    "an attribute filled on first use": (
+        """
+        class Api:
+            def __getattr__(self, name):
+                setattr(self, name, 1)
+                return 1
+        api = Api()
+        """,
+        "assert prod.api.version",
+        "'version' not in vars(prod.api)",
+    ),
+    "a memo dict": (
+        """
+        cache = {}
+        def get(key): return cache.setdefault(key, [key])
+        """,
+        "assert prod.get('a')",
+        "prod.cache == {}",
+    ),
+    "a module's global": (
+        """
+        client = None
+        def get():
+            global client
+            client = client or object()
+            return client
+        """,
+        "assert prod.get()",
+        "prod.client is None",
+    ),
+    "a singleton on its class": (
+        """
+        class Pool:
+            instance = None
+            @classmethod
+            def get(cls):
+                cls.instance = cls.instance or cls()
+                return cls.instance
+        """,
+        "assert prod.Pool.get()",
+        "prod.Pool.instance is None",
+    ),
+    "a registry with a decorator": (
+        """
+        handlers = {}
+        def register(name):
+            def wrap(function):
+                handlers[name] = function
+                return function
+            return wrap
+        """,
+        "prod.register('a')(print)",
+        "prod.handlers == {}",
+    ),
+    "a list that records": (
+        """
+        sent = []
+        def send(text): sent.append(text)
+        """,
+        "prod.send('a')",
+        "prod.sent == []",
+    ),
+    "a set of seen keys": (
+        """
+        seen = set()
+        def once(key): seen.add(key)
+        """,
+        "prod.once('a')",
+        "prod.seen == set()",
+    ),
+    "a counter": (
+        """
+        requests = 0
+        def count():
+            global requests
+            requests += 1
+        """,
+        "prod.count()",
+        "prod.requests == 0",
+    ),
+    "a counter on a class": (
+        """
+        class Field:
+            creation_counter = 0
+            def __init__(self):
+                Field.creation_counter += 1
+        """,
+        "prod.Field()",
+        "prod.Field.creation_counter == 0",
+    ),
+    "collections.Counter for metrics": (
+        """
+        from collections import Counter
+        metrics = Counter()
+        def hit(name): metrics[name] += 1
+        """,
+        "prod.hit('a')",
+        "not prod.metrics",
+    ),
+    "a warn-once flag": (
+        """
+        warned = False
+        def warn():
+            global warned
+            warned = True
+        """,
+        "prod.warn()",
+        "not prod.warned",
+    ),
+    "a current user in a thread-local": (
+        """
+        import threading
+        local = threading.local()
+        def middleware(user): local.user = user
+        """,
+        "prod.middleware('ann')",
+        "not hasattr(prod.local, 'user')",
+    ),
+    "a current tenant in a context variable": (
+        """
+        from contextvars import ContextVar
+        tenant = ContextVar('tenant', default=None)
+        def enter(name): tenant.set(name)
+        """,
+        "prod.enter('acme')",
+        "prod.tenant.get() is None",
+    ),
+    "feature flags that are loaded once": (
+        """
+        class Flags:
+            loaded = False
+            values = {}
+            def load(self):
+                self.loaded = True
+                self.values['new'] = True
+        flags = Flags()
+        """,
+        "prod.flags.load()",
+        "not prod.flags.loaded and prod.flags.values == {}",
+    ),
+    "a token that is renewed": (
+        """
+        class Client:
+            def __init__(self): self.token = 'old'
+            def renew(self): self.token = 'new'
+        client = Client()
+        """,
+        "prod.client.renew()",
+        "prod.client.token == 'old'",
+    ),
+    "a shared executor": (
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        pool = ThreadPoolExecutor(1)
+        def work(): return pool.submit(int).result()
+        """,
+        "assert prod.work() == 0",
+        "prod.work() == 0",
+    ),
+    "a background consumer": (
+        """
+        import threading
+        stop = threading.Event()
+        def start(): threading.Thread(target=stop.wait, args=[5], daemon=True).start()
+        """,
+        "prod.start()",
+        "prod.stop.set() is None",
+    ),
+    "a logger that is configured on first use": (
+        """
+        import logging
+        def log():
+            logger = logging.getLogger('audit')
+            if not logger.handlers:
+                logger.addHandler(logging.NullHandler())
+            logger.propagate = False
+        """,
+        "prod.log()",
+        "logging.getLogger('audit').propagate",
+    ),
+    "a logger of an imported name": (
+        """
+        import logging
+        def log(): logging.getLogger('prod').setLevel('INFO')
+        """,
+        "prod.log()",
+        "logging.getLogger('prod').level == 0",
+    ),
+    "an object that connects its own receiver": (
+        """
+        from django.core.signals import request_finished
+        class Cache:
+            def __init__(self): request_finished.connect(self.clear)
+            def clear(self, **kwargs): pass
+        cache = None
+        def get():
+            global cache
+            cache = cache or Cache()
+        """,
+        "prod.get()",
+        "True",
+    ),
+    "a library that inserts into sys.path": (
+        """
+        import os, sys
+        def app(): sys.path.insert(0, os.getcwd())
+        """,
+        "prod.app()",
+        "sys.path.count(os.getcwd()) < 2",
+    ),
+    "a package that replaces its module object": (
+        """
+        import sys, types
+        class Lazy(types.ModuleType): pass
+        def replace():
+            sys.modules['shop'] = sys.modules['shop']
+            sys.modules['lazy_prod'] = Lazy('lazy_prod')
+        """,
+        "prod.replace()",
+        "True",
+    ),
+    "warnings that an import filters": (
+        """
+        import warnings
+        def load(): warnings.filterwarnings('ignore', 'x')
+        """,
+        "prod.load()",
+        "True",
+    ),
+    "a lazily imported plugin that registers": (
+        """
+        plugins = {}
+        def load():
+            import plugin_prod
+        """,
+        "prod.load()",
+        "'a' in prod.plugins",
+    ),
+    "a strategy chosen at run time": (
+        """
+        def slow(): return 1
+        def fast(): return 1
+        strategy = slow
+        def choose():
+            global strategy
+            strategy = fast
+        """,
+        "prod.choose()",
+        "prod.strategy is prod.slow",
+    ),
+    "a default that is computed": (
+        """
+        from functools import lru_cache
+        @lru_cache
+        def limits(): return {'a': 1}
+        """,
+        "prod.limits()['b'] = 2",
+        "prod.limits() == {'a': 1}",
+    ),
+    "a circuit breaker": (
+        """
+        class Breaker:
+            failures = 0
+            state = 'closed'
+            def fail(self):
+                self.failures += 1
+                self.state = 'open'
+        breaker = Breaker()
+        """,
+        "prod.breaker.fail()",
+        "prod.breaker.state == 'closed'",
+    ),
+    "a nested registry": (
+        """
+        by_app = {'shop': {}}
+        def add(name): by_app['shop'][name] = 1
+        """,
+        "prod.add('a')",
+        "prod.by_app == {'shop': {}}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "polluter", "victim"), PATTERNS.values(), ids=PATTERNS)
+def test_production_code_is_innocent(leaks, code, polluter, victim):
+    files = {"prod": textwrap.dedent(code), "plugin_prod": "import prod\nprod.plugins['a'] = 1"}
+
+    assert leaks(polluter, victim, head="import prod", files=files) == []
+
+
+@pytest.mark.parametrize(
+    "polluter",
+    [
+        "prod.cache['a'] = 1",
+        "prod.cache.update(a=1)",
+        "prod.client = object()",
+        "setattr(prod, 'client', object())",
+        "mock.patch.dict('prod.cache', a=1).start()",
+        "prod.Api.timeout = 3",
+        "del prod.client",
+    ],
+)
+def test_the_same_state_changed_by_a_test_is_named(leaks, polluter):
+    """Each state of an innocent above, and the test's own hand in it."""
+    files = {"prod": "cache = {}\nclient = None\nclass Api:\n    timeout = 5"}
+
+    (line,) = leaks(
+        polluter,
+        "prod.cache == {} and prod.client is None and prod.Api.timeout == 5",
+        head="import prod",
+        files=files,
+    )
+
+    assert line.startswith(("attributes:prod.", "patches:"))
+
+
+def test_a_reloaded_module_is_named(leaks):
+    found = leaks(
+        "import importlib; importlib.reload(prod)", head="import prod", files={"prod": "def f(): pass"}
+    )
+
+    assert [line.split()[0] for line in found] == ["attributes:prod.f"]
+
+
+def test_to_thread_on_a_loop_of_the_module_is_innocent(project, run):
+    project.makepyfile(
+        """
+        import asyncio
+        import pytest
+
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_one():
+            await asyncio.to_thread(int)
+
+        async def test_two():
+            await asyncio.to_thread(int)
+        """
+    )
+
+    run().assert_outcomes(passed=2)
+
+
+def test_models_and_apps_of_a_test_are_innocent(leaks):
+    """@isolate_apps and override_settings(INSTALLED_APPS=…) are Django's own means."""
+    polluter = """
+    from django.db import models
+    from django.test.utils import isolate_apps
+    with override_settings(INSTALLED_APPS=["django.contrib.contenttypes"]):
+        pass
+    with isolate_apps("django.contrib.auth"):
+        class Thing(models.Model):
+            class Meta:
+                app_label = "auth"
+    """
+
+    assert leaks(polluter) == []
+
+
+def test_files_of_tools_are_left_alone(leaks, tmp_path):
+    """A tool's log outside of the project is not the test's, and must never be deleted."""
+    log = "/var/tmp/hermetic-tool.log"
+    polluter = f"Path({log!r}).write_text('x'); Path('.hypothesis').mkdir()"
+    victim = f"Path({log!r}).exists() and Path('.hypothesis').exists()"
+
+    assert leaks(polluter, f"({victim}, Path({log!r}).unlink())[0]") == []
