@@ -6,8 +6,10 @@ import subprocess
 import time
 import urllib.request
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import pytest
+from processes import free_port
 
 LAYER = 'CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}\n'
 HANDSHAKE = (
@@ -34,7 +36,13 @@ def runserver(project, port: int, *options: str):
     with log.open("wb") as output:
         command = ["python", "manage.py", "runserver", str(port), *options]
         server = subprocess.Popen(
-            command, cwd=project.path, env=project.environ(), stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=project.path,
+            env=project.environ(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # A shell's background job ignores Ctrl-C, and so would this.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         try:
             yield server, log
@@ -51,12 +59,6 @@ def get(port: int, path: str, log) -> str:
             return answer.read().decode()
         assert time.monotonic() < end, log.read_text()
         time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.parametrize("options", [[], ["--noreload"]], ids=["reloading", "not reloading"])

@@ -37,7 +37,8 @@ class DevelopmentDatabases:
         def checked_connect(connection: BaseDatabaseWrapper) -> None:
             # Django creates test databases through a connection that is none of these.
             alias, name = connection.alias, connection.settings_dict["NAME"]
-            if self.names.get(alias) == name and connections[alias] is connection:
+            own = alias in self.names and connections[alias] is connection
+            if own and name == self.names[alias]:
                 self.stop(alias, name)
             connect(connection)
 

@@ -35,6 +35,7 @@ from ..leaks import ABSENT
 from ..network import ConnectionBlocked
 
 
+@pytest.hookimpl(trylast=True)  # pytest-cov measures no thread that is older than its start.
 def pytest_sessionstart() -> None:
     _worker()  # Its thread outlives every test, so it should not seem to be the first one's.
 
