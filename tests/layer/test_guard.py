@@ -215,7 +215,7 @@ def test_a_probe_that_raises_is_off_and_said_so(project, run, moment):
     result = run()
 
     result.assert_outcomes(passed=2, errors=1)
-    assert "isolation: a probe failed and is off: environ: TypeError: renamed" in str(result.stdout)
+    assert "isolation: this part failed and is off: environ: TypeError: renamed" in str(result.stdout)
     assert "1 leak: process:cwd" in str(result.stdout)
 
 
@@ -272,3 +272,67 @@ def test_a_run_without_django_is_left_alone(project, run):
     project.makepyfile(LEAKING.replace("not in", "in"))
 
     run().assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("started_patches", "patches"),
+        ("encoded_environ", "environ"),
+        ("signal_handler", "process"),
+        ("base_temporary_folder", "files"),
+        ("settings_object", "attributes"),
+    ],
+)
+def test_a_rename_upstream_costs_one_probe(project, run, name, part):
+    """Not the start of pytest, and no test."""
+    project.makeconftest(
+        f"""
+        from hermetic import compat
+
+        def renamed(*args):
+            raise compat.Renamed('{name} is gone')
+
+        compat.{name} = renamed
+        """
+    )
+    project.makepyfile(
+        "def test_one(tmp_path):\n    pass\n\ndef test_two():\n    import sys; sys.argv = []\n"
+    )
+
+    result = run()
+
+    assert f"isolation: this part failed and is off: {part}: Renamed: {name} is gone" in str(result.stdout)
+    result.assert_outcomes(passed=2, errors=0 if part == "process" else 1)
+
+
+def test_without_its_fixture_async_rollback_is_off_and_said_so(project, run):
+    project.makepyfile(
+        plug="""
+        from hermetic import compat
+
+        def renamed(*args):
+            raise compat.Renamed('the fixture is gone')
+
+        compat.transaction_fixture = renamed
+        """,
+        test_it="def test_one(tmp_path):\n    pass\n",
+    )
+
+    result = run("-p", "plug")
+
+    result.assert_outcomes(passed=1)
+    assert "isolation: this part failed and is off: rollback: the fixture is gone" in str(result.stdout)
+
+
+def test_a_storage_whose_inside_was_renamed_is_emptied_all_the_same(leaks):
+    head = """
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import default_storage
+    from hermetic import compat
+    def renamed(*args): raise compat.Renamed("gone")
+    compat.stored_files = renamed
+    """
+    polluter = "default_storage.save('a/b', ContentFile(b'')); default_storage.save('c', ContentFile(b''))"
+
+    assert leaks(polluter, "default_storage.listdir('') == ([], [])", head=head) == []

@@ -43,10 +43,10 @@ class Guard:
         self.keep = config.getini("isolation_keep")
         self.detailed = config.getoption("--isolation-report")
         self.item: pytest.Item | None = None  # The test that is watched.
-        self.watched: pytest.Item | None = None  # The same, or the last one.
         self.tasks: list[Leak] = []  # Of its event loop, which is closed before its end.
         self.due, self.parent = True, None  # Whether the state has to be noted anew.
-        self.broken: set[str] = set()  # Probes that are off, since they raised an error.
+        self.broken: dict[str, str] = {}  # Probes that are off, and the errors that they raised.
+        self.said: set[str] = set()  # Those of them that a test's report says.
         self.audit, self.network = Audit(), Network()
         self.probes: list[Probe] = []
 
@@ -55,13 +55,15 @@ class Guard:
         if not settings.configured:  # No Django project: nothing to guard.
             self.config.pluginmanager.unregister(self)
             return
-        compat.thread_sensitive_executor().submit(bool).result()  # Its thread outlives every test.
-        temporary = compat.base_temporary_folder(self.config)
+        with suppress(compat.Renamed):
+            compat.thread_sensitive_executor().submit(bool).result()  # Its thread outlives every test.
         # A conftest.py or plugin with hooks is called between tests: what it keeps is no test's doing.
         is_plugin = self.config.pluginmanager.get_hookcallers
         self.project = Project(f"{self.config.rootpath}/", is_plugin)
         self.tests = TestCode(self.config)
-        self.probes = probes(self.project, self.audit, self.tests, temporary)
+        for name, make in probes(self.config, self.project, self.audit, self.tests).items():
+            with self.switched_off_by_an_error(name):
+                self.probes.append(make())
 
     def pytest_sessionfinish(self) -> None:
         self.audit.on = False
@@ -138,8 +140,7 @@ class Guard:
             # Now, so that what it changes is not taken for the test's doing. Its error is the test's.
             with suppress(*ERRORS):
                 request.getfixturevalue("django_db_setup")
-        self.item = self.watched = item
-        self.tasks = []
+        self.item, self.tasks = item, []
         self.tests.begin(item)
         item.addfinalizer(partial(self.end, item))
         try:
@@ -150,7 +151,7 @@ class Guard:
         # Else the state is as the last test's check left it.
         anew, self.due, self.parent = self.due or self.parent is not item.parent, False, item.parent
         for probe in self.working():
-            with self.switched_off_by_an_error(probe):
+            with self.switched_off_by_an_error(probe.name):
                 (probe.note if anew else probe.renew)()
         self.network.allowed = bool(
             item.get_closest_marker("enable_socket")
@@ -164,19 +165,16 @@ class Guard:
         return [probe for probe in self.probes if probe.name not in self.broken]
 
     @contextmanager
-    def switched_off_by_an_error(self, probe: Probe) -> Generator[None]:
+    def switched_off_by_an_error(self, probe: str) -> Generator[None]:
         """An error in a probe costs that probe, and no test; the report says so."""
         try:
             yield
         except Exception as error:
-            self.broken.add(probe.name)
+            self.broken[probe] = f"{probe}: {type(error).__name__}: {error}"
             self.due = True
-            if self.watched:
-                text = f"{probe.name}: {type(error).__name__}: {error}"
-                self.watched.user_properties.append(("isolation off", text))
 
     def found(self, probe: Probe) -> list[Leak]:
-        with self.switched_off_by_an_error(probe):
+        with self.switched_off_by_an_error(probe.name):
             return [*probe.leaks()]
         return []
 
@@ -193,11 +191,14 @@ class Guard:
                         self.count(item, "reset", leak.name)
                     else:
                         leaks.append(leak)
+        for name in self.broken.keys() - self.said:
+            self.said.add(name)
+            item.user_properties.append(("isolation off", self.broken[name]))
         self.report(item, leaks)
 
     def revert(self, probe: Probe, leak: Leak) -> None:
         self.due = True
-        with catch_warnings(), self.switched_off_by_an_error(probe):
+        with catch_warnings(), self.switched_off_by_an_error(probe.name):
             # What the leak alone held, like a file, would warn in the next test.
             simplefilter("ignore", ResourceWarning)
             leak.revert()

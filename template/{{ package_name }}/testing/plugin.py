@@ -17,7 +17,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 
-from . import clients, tasks
+from . import clients, compat, tasks
 from .database import rollback, seeds
 from .database.development import DevelopmentDatabases
 from .database.reused import ReusedDatabases
@@ -61,13 +61,18 @@ def pytest_configure(config: pytest.Config) -> None:
     mode = config.getoption("--isolation") or config.getini("isolation")
     if mode not in MODES:
         raise pytest.UsageError(f"The ini option isolation is {mode!r}: make it fail, warn or off.")
-    register = config.pluginmanager.register
+    register, report = config.pluginmanager.register, Report(config)
     for name, part in PARTS.items():
         register(part, f"hermetic-{name}")
+    try:
+        compat.transaction_fixture()
+    except compat.Renamed as error:
+        report.off[f"rollback: {error}"] += 1
+        config.pluginmanager.unregister(rollback)
     register(DevelopmentDatabases(config), "hermetic-development")
     if config.getoption("reuse_db", default=False):
         register(ReusedDatabases(config), "hermetic-reused")
-    register(Report(config), "hermetic-report")
+    register(report, "hermetic-report")
     if mode != "off":
         register(Guard(config, mode), "hermetic-guard")
 

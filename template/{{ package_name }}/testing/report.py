@@ -25,7 +25,7 @@ class Report:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for text in self.off:
-            terminalreporter.line(f"isolation: a probe failed and is off: {text}", red=True)
+            terminalreporter.line(f"isolation: this part failed and is off: {text}", red=True)
         if self.found:
             terminalreporter.section("isolation: leaks, reverted")
             for line in self.found:

@@ -24,13 +24,25 @@ def resets(memoised: Iterable[Any]) -> Generator[str]:
         mail.outbox.clear()
         yield "mail.outbox"
     for alias in storages_in_memory():
-        if files := compat.stored_files(storages[alias]):
-            files.clear()
+        if remove_stored_files(storages[alias]):
             yield f"storage {alias}"
     for function in memoised:
         if function.cache_info().currsize:
             function.cache_clear()
             yield f"{function.__module__}.{function.__qualname__} (memoised)"
+
+
+def remove_stored_files(storage: InMemoryStorage) -> bool:
+    """Empty a storage, and tell whether it held anything."""
+    try:
+        files = compat.stored_files(storage)
+        found = [*files]
+        files.clear()
+    except compat.Renamed:
+        found = [name for names in storage.listdir("") for name in names]
+        for name in found:
+            storage.delete(name)
+    return bool(found)
 
 
 @cache

@@ -17,7 +17,7 @@ a thread; what their threads opened is closed before the tables are flushed.
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
 from typing import Any, NoReturn
 
@@ -37,14 +37,15 @@ from ..network import ConnectionBlocked
 
 @pytest.hookimpl(trylast=True)  # pytest-cov measures no thread that is older than its start.
 def pytest_sessionstart() -> None:
-    _worker()  # Its thread outlives every test, so it should not seem to be the first one's.
+    with suppress(compat.Renamed):  # Then the tests that need it say so.
+        _worker()  # Its thread outlives every test, so it should not seem to be the first one's.
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
     """Inside pytest-django's transaction, whoever asks for it: a mark, ``db``, another fixture."""
     result = yield
-    if fixturedef.argname == compat.transaction_fixture():
+    if fixturedef.argname == _transaction_fixture():
         stack = ExitStack()
         stack.enter_context(connections_of_the_test())
         fixturedef.addfinalizer(stack.close)  # Last in, so first out: before the rollback.
@@ -161,6 +162,11 @@ def connections_of_threads_closed() -> Generator[None]:
             # SQLite's own keeps a database in memory, but this thread's connection does that.
             BaseDatabaseWrapper.close(connection)
             connection.dec_thread_sharing()
+
+
+@cache
+def _transaction_fixture() -> str:
+    return compat.transaction_fixture()
 
 
 @cache

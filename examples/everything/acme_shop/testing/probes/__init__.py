@@ -1,5 +1,10 @@
 """The probes, one family a file, and the order in which the guard asks them."""
 
+from collections.abc import Callable
+
+import pytest
+
+from .. import compat
 from ..audit import Audit
 from ..test_code import TestCode
 from .attributes import Attributes
@@ -20,22 +25,24 @@ from .subprocesses import Subprocesses
 from .threads import Threads
 
 
-def probes(project: Project, audit: Audit, tests: TestCode, temporary: str) -> list[Probe]:
-    """New probes for a run; ``temporary`` is the folder in which tests may write."""
-    return [
-        Clock(),
-        Patches(),
-        Environ(),
-        Threads(tests),
-        Subprocesses(audit),
-        Sockets(),
-        Files(audit, project.root, temporary),
-        Process(tests),
-        Warnings(tests),
-        Loggers(tests),
-        Connections(),
-        ContextVariables(project),
-        Modules(project, tests),  # Before those that take in new modules.
-        Receivers(project, tests),
-        Attributes(project, tests),
-    ]
+def probes(
+    config: pytest.Config, project: Project, audit: Audit, tests: TestCode
+) -> dict[str, Callable[[], Probe]]:
+    """The name of each probe and what makes it: one that a rename upstream breaks costs no other."""
+    return {
+        "clock": Clock,
+        "patches": Patches,
+        "environ": Environ,
+        "threads": lambda: Threads(tests),
+        "subprocesses": lambda: Subprocesses(audit),
+        "sockets": Sockets,
+        "files": lambda: Files(audit, project.root, compat.base_temporary_folder(config)),
+        "process": lambda: Process(tests),
+        "warnings": lambda: Warnings(tests),
+        "loggers": lambda: Loggers(tests),
+        "database": Connections,
+        "context": lambda: ContextVariables(project),
+        "modules": lambda: Modules(project, tests),  # Before those that take in new modules.
+        "receivers": lambda: Receivers(project, tests),
+        "attributes": lambda: Attributes(project, tests),
+    }
