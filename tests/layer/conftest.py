@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["pytester"]
-
 SETTINGS = """
 SECRET_KEY = "tests"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth"]

@@ -56,7 +56,8 @@ class Guard:
             self.config.pluginmanager.unregister(self)
             return
         with suppress(compat.Renamed):
-            compat.thread_sensitive_executor().submit(bool).result()  # Its thread outlives every test.
+            # Its thread outlives every test.
+            compat.thread_sensitive_executor().submit(bool).result()
         # A conftest.py or plugin with hooks is called between tests: what it keeps is no test's doing.
         is_plugin = self.config.pluginmanager.get_hookcallers
         self.project = Project(f"{self.config.rootpath}/", is_plugin)
