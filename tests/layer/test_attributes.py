@@ -37,6 +37,11 @@ SETTING = "use the settings fixture, or override_settings()"
             f"attributes:settings.PAGE_SIZE (20 → 2): {SETTING}",
         ),
         (
+            "settings.INSTALLED_APPS.append('shop')",
+            "'shop' not in settings.INSTALLED_APPS",
+            f"attributes:settings.INSTALLED_APPS (+['shop']): {SETTING}",
+        ),
+        (
             "settings.API_TOKEN = 'other'",
             "settings.API_TOKEN == 's3cret'",
             f"attributes:settings.API_TOKEN (*** → ***): {SETTING}",

@@ -224,3 +224,66 @@ def test_a_set_up_that_asks_for_pytest_djangos_is_innocent(project, run):
 
     run().assert_outcomes(passed=1)
     assert not (project.path / "db.sqlite3").exists()
+
+
+@pytest.mark.parametrize(
+    "commit",
+    [
+        "connection.cursor().execute('COMMIT')",
+        "connection.connection.commit()",
+        "connection.connection.executescript('SELECT 1')",
+    ],
+    ids=["COMMIT", "commit()", "executescript()"],
+)
+def test_a_commit_behind_djangos_back_is_named(project, run, commit):
+    project.makepyfile(
+        f"""
+        import pytest
+        from django.contrib.auth.models import Group
+        from django.db import connection
+
+        @pytest.mark.django_db
+        def test_commits():
+            Group.objects.create(name="a")
+            {commit}
+
+        @pytest.mark.django_db
+        def test_rolls_back():
+            Group.objects.create(name="b")
+        """
+    )
+
+    result = run("-p", "no:randomly")
+
+    result.assert_outcomes(passed=2, errors=1)
+    assert "CommittedInTransaction: The test ended its own transaction on database 'default'" in str(
+        result.stdout
+    )
+    assert "ERROR test_a_commit_behind_djangos_back_is_named.py::test_commits" in str(result.stdout)
+
+
+def test_savepoints_errors_and_no_query_are_innocent(project, run):
+    project.makepyfile(
+        groups(
+            """
+        from django.db import IntegrityError, connection, transaction
+
+        @pytest.mark.django_db
+        def test_nothing():
+            pass
+
+        @pytest.mark.django_db
+        def test_savepoint():
+            with transaction.atomic():
+                Group.objects.create(name="a")
+            with pytest.raises(IntegrityError), transaction.atomic():
+                Group.objects.create(name="a")
+
+        @pytest.mark.django_db(transaction=True)
+        def test_commits():
+            Group.objects.create(name="a")
+        """
+        )
+    )
+
+    run().assert_outcomes(passed=3)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -63,9 +64,19 @@ def block(leaks: Sequence[Leak]) -> str:
 
 
 def change(name: str, before: Any, after: Any) -> str:
-    """``'old' → 'new'``, on one line; the value of a secret is masked."""
+    """``'old' → 'new'``, on one line; the value of a secret is masked.
+
+    Where both look alike once they are cut, what a container has more or less: ``+['new']``.
+    """
     secret = bool(SECRET.search(name))
-    return f"{shown(before, secret)} → {shown(after, secret)}"
+    old, new = shown(before, secret), shown(after, secret)
+    if old == new and not secret and isinstance(before, list | set | dict):
+        with suppress(Exception):
+            more = [one for one in after if one not in before]
+            less = [one for one in before if one not in after]
+            parts = [f"{sign}{shown(some)}" for sign, some in (("+", more), ("-", less)) if some]
+            return " ".join(parts) or f"{old} → {new}"
+    return f"{old} → {new}"
 
 
 def shown(value: Any, secret: bool = False, limit: int = 40) -> str:
