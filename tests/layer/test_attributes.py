@@ -102,3 +102,36 @@ def test_a_test_that_imports_a_module_first_is_blamed_for_what_it_changes(leaks)
     (found,) = leaks("import lazy; shop.RATE = 0.3", "shop.RATE == 0.2", files={"lazy": "x = 1"})
 
     assert found.startswith("attributes:shop.RATE (0.2 → 0.3)")
+
+
+def test_what_a_class_sets_up_after_settings_were_overridden_is_no_tests_doing(project, run):
+    """Each class notes the state anew, whatever replaced the settings object meanwhile."""
+    project.makepyfile(
+        """
+        from django.test import SimpleTestCase, override_settings
+
+        @override_settings(PAGE_SIZE=1)
+        class TestOne(SimpleTestCase):
+            def test_one(self):
+                pass
+
+        @override_settings(PAGE_SIZE=2)
+        class TestTwo(SimpleTestCase):
+            @classmethod
+            def setUpClass(cls):
+                super().setUpClass()
+                cls.total = 3
+
+            def test_two(self):
+                assert self.total == 3
+        """
+    )
+
+    run().assert_outcomes(passed=2)
+
+
+def test_a_reload_does_not_blame_for_values(leaks):
+    files = {"prod": "loaded = None\ndef load():\n    global loaded\n    loaded = 1"}
+    head = "import importlib, prod\ndef other(): importlib.reload(prod)"
+
+    assert leaks("prod.load()", "prod.loaded is None", head=head, files=files) == []
