@@ -42,6 +42,11 @@ SETTING = "use the settings fixture, or override_settings()"
             f"attributes:settings.INSTALLED_APPS (+['shop']): {SETTING}",
         ),
         (
+            "shop.parse_token = print",
+            "not hasattr(shop, 'parse_token')",
+            "attributes:shop.parse_token (unset → print)",
+        ),
+        (
             "settings.API_TOKEN = 'other'",
             "settings.API_TOKEN == 's3cret'",
             f"attributes:settings.API_TOKEN (*** → ***): {SETTING}",

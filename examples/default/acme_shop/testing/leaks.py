@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -63,16 +64,26 @@ def block(leaks: Sequence[Leak]) -> str:
 
 
 def change(name: str, before: Any, after: Any) -> str:
-    """``'old' → 'new'``, on one line; the value of a secret is masked."""
+    """``'old' → 'new'``, on one line; the value of a secret is masked.
+
+    Where both look alike once they are cut, what a container has more or less: ``+['new']``.
+    """
     secret = bool(SECRET.search(name))
-    return f"{shown(before, secret)} → {shown(after, secret)}"
+    old, new = shown(before, secret), shown(after, secret)
+    if old == new and not secret and isinstance(before, list | set | dict):
+        with suppress(Exception):
+            more = [one for one in after if one not in before]
+            less = [one for one in before if one not in after]
+            parts = [f"{sign}{shown(some)}" for sign, some in (("+", more), ("-", less)) if some]
+            return " ".join(parts) or f"{old} → {new}"
+    return f"{old} → {new}"
 
 
 def shown(value: Any, secret: bool = False, limit: int = 40) -> str:
     """A value as a message shows it: short, the same in each run, without credentials."""
     if value is ABSENT:
         return "unset"
-    if secret:
+    if secret and not callable(value):  # A class called Token is none.
         return "***"
     try:
         text = getattr(value, "__qualname__", None) if callable(value) else None

@@ -18,7 +18,6 @@ MUTATORS |= {"pop", "popitem", "popleft", "remove", "reverse", "rotate", "setdef
 MUTATORS |= {"difference_update", "intersection_update", "symmetric_difference_update"}
 MUTATORS |= {"subtract", "update"}
 BY_NAME = {"setattr", "delattr", "setitem", "delitem", "patch", "object", "multiple", "dict"}
-EVERYTHING = "*"  # importlib.reload() may change every name.
 
 
 class TestCode:
@@ -37,7 +36,7 @@ class TestCode:
 
     def changes(self, *names: str) -> bool:
         """Whether the code of the test assigns, deletes or mutates something of one of these names."""
-        return any({*names, EVERYTHING} & one.names for one in self.current())
+        return any({*names} & one.names for one in self.current())
 
     def calls(self, *names: str) -> bool:
         """Whether the code of the test calls one of these names, or derives a class from it."""
@@ -112,8 +111,6 @@ def changed_by(node: ast.AST, shared: set[str]) -> Iterator[str]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     yield argument.value.rpartition(".")[2]
                 yield from of_target(argument, shared)
-        elif name == "reload":
-            yield EVERYTHING
 
 
 def targets(node: ast.AST) -> Iterable[ast.expr]:

@@ -91,9 +91,33 @@ def one_connection_per_database() -> Generator[None]:
     try:
         with _patched(patches), _worker_finished():
             yield
+        for alias, connection in shared.items():
+            if _transaction_is_gone(connection):
+                raise CommittedInTransaction(
+                    f"The test ended its own transaction on database {alias!r}, by COMMIT, commit() or "
+                    "executescript(), so its rows stay. Use transaction.atomic(), or mark the test "
+                    "@pytest.mark.django_db(transaction=True)."
+                )
     finally:
         for connection in shared.values():
             connection.dec_thread_sharing()
+
+
+class CommittedInTransaction(RuntimeError):
+    """A test committed behind Django's back: nothing is left to roll back."""
+
+
+def _transaction_is_gone(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the driver has no transaction where Django has one."""
+    driver = connection.connection
+    if driver is None or not connection.in_atomic_block:
+        return False
+    with suppress(Exception):  # A connection that is closed or lost.
+        if connection.vendor == "sqlite":
+            return not driver.in_transaction
+        if connection.vendor == "postgresql":
+            return driver.info.transaction_status == 0  # IDLE, of psycopg and psycopg2 alike.
+    return False
 
 
 class _TestConnections(threading.local):

@@ -39,7 +39,7 @@ class Attributes(Probe):
             self.settings = Settings("settings", wrapped)
             self.project.namespaces["settings"] = self.settings
             self.compared = 0
-        for namespace in self.changed() if self.compared else ():
+        for namespace in self.changed() if self.compared else self.project.namespaces.values():
             namespace.save()
         self.prepare()
         self.values = self.now()  # As dicts are ordered now: a value that was put back comes last.
@@ -96,13 +96,15 @@ class Attributes(Probe):
                     change(key, before, after),
                     partial(namespace.revert, key),
                     remedy=namespace.remedy,
-                    silent=is_private(key) or self.is_production(namespace, key),
+                    silent=is_private(key) or self.is_production(namespace, key, before, after),
                 )
 
-    def is_production(self, namespace: Namespace, key: str) -> bool:
+    def is_production(self, namespace: Namespace, key: str, before: Any, after: Any) -> bool:
         """Whether production code may have changed this name of the project."""
-        own = not (namespace.foreign or namespace is self.settings)
-        return own and not self.tests.changes(key)
+        if namespace.foreign or namespace is self.settings:
+            return False
+        reloaded = callable(before) and callable(after) and self.tests.calls("reload")
+        return not (reloaded or self.tests.changes(key))
 
     def accept(self, part: str) -> None:
         if part == "settings":
