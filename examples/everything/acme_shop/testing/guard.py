@@ -12,7 +12,7 @@ broader scope (class, module, session) hold is theirs and not reported.
 
 import asyncio
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -63,8 +63,10 @@ class Guard:
         self.project = Project(f"{self.config.rootpath}/", is_plugin)
         self.tests = TestCode(self.config)
         for name, make in probes(self.config, self.project, self.audit, self.tests).items():
-            with self.switched_off_by_an_error(name):
+            try:
                 self.probes.append(make())
+            except Exception as error:
+                self.switch_off(name, error)
 
     def pytest_sessionfinish(self) -> None:
         self.audit.on = False
@@ -108,7 +110,7 @@ class Guard:
             self.note_anew()
             return (yield)
         # Asked for by a running test: what the fixture changes is not the test's doing.
-        probes = self.working()
+        probes = self.probes
         before = {leak.name for probe in probes for leak in self.found(probe)}
         try:
             with self.audit.paused():
@@ -151,9 +153,11 @@ class Guard:
             return error
         # Else the state is as the last test's check left it.
         anew, self.due, self.parent = self.due or self.parent is not item.parent, False, item.parent
-        for probe in self.working():
-            with self.switched_off_by_an_error(probe.name):
+        for probe in self.probes:
+            try:
                 (probe.note if anew else probe.renew)()
+            except Exception as error:
+                self.switch_off(probe.name, error)
         self.network.allowed = bool(
             item.get_closest_marker("enable_socket")
             or item.get_closest_marker("allow_hosts")
@@ -162,28 +166,24 @@ class Guard:
         self.audit.on = True
         return None
 
-    def working(self) -> list[Probe]:
-        return [probe for probe in self.probes if probe.name not in self.broken]
-
-    @contextmanager
-    def switched_off_by_an_error(self, probe: str) -> Generator[None]:
+    def switch_off(self, probe: str, error: Exception) -> None:
         """An error in a probe costs that probe, and no test; the report says so."""
-        try:
-            yield
-        except Exception as error:
-            self.broken[probe] = f"{probe}: {type(error).__name__}: {error}"
-            self.due = True
+        self.probes = [one for one in self.probes if one.name != probe]
+        self.broken[probe] = f"{probe}: {type(error).__name__}: {error}"
+        self.due = True
 
     def found(self, probe: Probe) -> list[Leak]:
-        with self.switched_off_by_an_error(probe.name):
+        try:
             return [*probe.leaks()]
-        return []
+        except Exception as error:
+            self.switch_off(probe.name, error)
+            return []
 
     def end(self, item: pytest.Item) -> None:
         """After the teardown of the test's own fixtures, and before that of broader ones."""
         self.item, self.audit.on = None, False
         leaks = self.tasks
-        for probe in self.working():
+        for probe in self.probes:
             # One after another: what one reverts, like a patch, the next does not see.
             for leak in self.found(probe):
                 if not leak.matches(self.keep):
@@ -199,10 +199,13 @@ class Guard:
 
     def revert(self, probe: Probe, leak: Leak) -> None:
         self.due = True
-        with catch_warnings(), self.switched_off_by_an_error(probe.name):
+        with catch_warnings():
             # What the leak alone held, like a file, would warn in the next test.
             simplefilter("ignore", ResourceWarning)
-            leak.revert()
+            try:
+                leak.revert()
+            except Exception as error:
+                self.switch_off(probe.name, error)
 
     def note_tasks(self, item: pytest.Item, runner: asyncio.Runner) -> None:
         """The tasks that still run on a loop that is about to be closed."""
