@@ -29,7 +29,7 @@ from .leaks import Leak, Leaked
 from .network import OUTSIDE, REMEDY, Network
 from .probes import Probe, Project, probes
 from .resets import resets
-from .test_code import TestCode
+from .testcode import TestCode
 
 # What a set-up may raise, without what ends the run.
 ERRORS = (Exception, pytest.fail.Exception, pytest.skip.Exception)

@@ -6,7 +6,7 @@ import pytest
 
 from .. import compat
 from ..audit import Audit
-from ..test_code import TestCode
+from ..testcode import TestCode
 from .attributes import Attributes
 from .base import Probe
 from .clock import Clock

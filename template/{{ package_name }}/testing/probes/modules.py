@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from ..leaks import ABSENT, Leak
-from ..test_code import TestCode
+from ..testcode import TestCode
 from .base import Probe
 from .project import Project
 

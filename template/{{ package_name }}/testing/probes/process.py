@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import compat
 from ..leaks import Leak, change, shown
-from ..test_code import TestCode
+from ..testcode import TestCode
 from .base import Snapshot
 
 # Not SIGALRM: pytest-timeout sets a handler for each test.

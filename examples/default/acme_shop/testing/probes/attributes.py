@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import compat
 from ..leaks import ABSENT, Leak, change
-from ..test_code import TestCode
+from ..testcode import TestCode
 from .base import Probe, is_private
 from .namespace import Namespace, Settings, grew
 from .project import Project

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from ..leaks import Leak, shown
-from ..test_code import TestCode
+from ..testcode import TestCode
 from .base import Probe
 
 State = tuple[Any, ...]

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import compat
 from ..leaks import Leak
-from ..test_code import TestCode
+from ..testcode import TestCode
 from .base import Probe
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.dispatch import Signal
 
 from ..leaks import Leak, shown
-from ..test_code import TestCode
+from ..testcode import TestCode
 from .base import Probe
 from .project import Project
 
