@@ -108,15 +108,14 @@ class CommittedInTransaction(RuntimeError):
 
 
 def _transaction_is_gone(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the driver has no transaction where Django has one."""
-    driver = connection.connection
-    if driver is None or not connection.in_atomic_block:
+    """Whether SQLite has no transaction where Django has one.
+
+    PostgreSQL's begins with the first query, so there a missing one tells nothing.
+    """
+    if connection.vendor != "sqlite" or not connection.in_atomic_block:
         return False
-    with suppress(Exception):  # A connection that is closed or lost.
-        if connection.vendor == "sqlite":
-            return not driver.in_transaction
-        if connection.vendor == "postgresql":
-            return driver.info.transaction_status == 0  # IDLE, of psycopg and psycopg2 alike.
+    with suppress(Exception):  # A connection that is closed.
+        return not connection.connection.in_transaction
     return False
 
 
