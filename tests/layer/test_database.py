@@ -20,30 +20,23 @@ def groups(code: str) -> str:
     return GROUPS + textwrap.dedent(code)
 
 
+ASYNC = """
+@pytest.mark.django_db
+@pytest.mark.parametrize('n', [1, 2])
+async def test_one(n):
+    assert not await Group.objects.aexists()
+    await Group.objects.acreate(name='a')
+"""
+
+
 def test_async_rows_roll_back(project, run):
-    project.makepyfile(
-        groups("""
-        @pytest.mark.django_db
-        @pytest.mark.parametrize('n', [1, 2])
-        async def test_one(n):
-            assert not await Group.objects.aexists()
-            await Group.objects.acreate(name='a')
-        """)
-    )
+    project.makepyfile(groups(ASYNC))
 
     run().assert_outcomes(passed=2)
 
 
 def test_the_part_is_switched_off_by_its_name(project, run):
-    project.makepyfile(
-        groups("""
-        @pytest.mark.django_db
-        @pytest.mark.parametrize('n', [1, 2])
-        async def test_one(n):
-            assert not await Group.objects.aexists()
-            await Group.objects.acreate(name='a')
-        """)
-    )
+    project.makepyfile(groups(ASYNC))
 
     assert "failed" in run("-p", "no:hermetic-rollback").parseoutcomes()
 
