@@ -19,7 +19,7 @@ from copier import run_copy
 
 ROOT = Path(__file__).resolve().parents[2]
 PAYLOADS = ROOT / "tests" / "payloads"
-CACHE = ROOT / ".cache"
+CACHE = (ROOT / ".cache").resolve()  # A link in a work tree of git: all share the environments.
 # The Makefile's own, for a benchmark or a test that is run without make.
 UV = shutil.which("uv") or str(CACHE / "uv" / "bin" / "uv")
 CONSTRAINTS = ROOT / "tests" / "support" / "constraints.txt"
