@@ -105,6 +105,8 @@ class Attributes(Probe):
         """Whether production code may have changed this name of the project."""
         if namespace.foreign or namespace is self.settings:
             return False
+        if before is ABSENT and is_effective(namespace.owner, key, after):
+            return True
         reloaded = callable(before) and callable(after) and self.tests.calls("reload")
         return not (reloaded or self.tests.changes(key))
 
@@ -118,3 +120,20 @@ class Attributes(Probe):
 
 def is_overridden(owner: Any) -> bool:
     return compat.settings_object() is not owner
+
+
+def is_effective(owner: Any, key: str, value: Any) -> bool:
+    """Whether the owner answers the same without its own attribute: it inherits it, or fills itself."""
+    if isinstance(owner, type):
+        inherited = next((vars(cls)[key] for cls in owner.__mro__[1:] if key in vars(cls)), ABSENT)
+        return inherited is value or (type(inherited) is type(value) and bool(inherited == value))
+    if not hasattr(type(owner), "__getattr__"):
+        return False
+    try:
+        delattr(owner, key)
+        again = getattr(owner, key, ABSENT)
+        return again is value or bool(again == value)
+    except Exception:  # It cannot answer without it.
+        return False
+    finally:
+        setattr(owner, key, value)
