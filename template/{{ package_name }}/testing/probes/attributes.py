@@ -6,6 +6,9 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from django.apps import apps
+from django.core.signals import setting_changed
+
 from .. import compat
 from ..leaks import ABSENT, Leak, change
 from ..testcode import TestCode
@@ -69,7 +72,7 @@ class Attributes(Probe):
         settings = self.settings
         assert settings is not None, "note() comes first"
         if compat.settings_object() is not settings.owner:
-            revert = partial(compat.set_settings_object, settings.owner)
+            revert = partial(end_overrides, settings.owner)
             there = partial(is_overridden, settings.owner)
             yield self.leak("settings", OVERRIDDEN, revert, there=there, remedy=settings.remedy)
             return
@@ -116,6 +119,21 @@ class Attributes(Probe):
             return
         self.project.namespaces[part.rpartition(".")[0]].save()
         self.prepare()
+
+
+def end_overrides(owner: Any) -> None:
+    """Undo ``override_settings().enable()`` as ``disable()`` would: receivers hear of each setting."""
+    holder, names = compat.settings_object(), set[str]()
+    while holder is not owner and hasattr(holder, "default_settings"):
+        here = {name for name in vars(holder) if name.isupper()}
+        if "INSTALLED_APPS" in here and apps.stored_app_configs:
+            apps.unset_installed_apps()
+        names |= here
+        holder = holder.default_settings
+    compat.set_settings_object(owner)
+    for name in sorted(names):
+        value = getattr(owner, name, None)
+        setting_changed.send_robust(type(owner), setting=name, value=value, enter=False)
 
 
 def is_overridden(owner: Any) -> bool:
