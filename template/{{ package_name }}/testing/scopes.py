@@ -45,18 +45,16 @@ class Broader:
         self.may_commit = fixturedef.scope != "session" and not asks.isdisjoint(DATABASE)
         functions, self.title, undo = described(fixturedef, node)
         self.remedy = f"undo it in {undo}"
-        files = {Path(code.co_filename) for code in map(code_of, functions) if code}
-        self.paths = {*files, node.path}
-        inside = {file for file in files if is_inside(file, root)}
+        paths = {Path(code.co_filename) for code in map(code_of, functions) if code}
+        self.paths = {*paths, node.path}
+        inside = {path for path in paths if is_inside(path, root)}
         self.is_judged = bool(inside)
         if inside:
             self.title += f" in {min(inside).relative_to(root)}"
         # What its own module and the tests' hold ends with them, or is the fixture's bookkeeping.
-        self.modules = tuple(
-            f"attributes:{name}."
-            for name, one in [*sys.modules.items()]
-            if inside and getattr(one, "__file__", None) in {*map(str, self.paths)}
-        )
+        files, every = {*map(str, self.paths)}, [*sys.modules.items()] if inside else []
+        names = (name for name, module in every if getattr(module, "__file__", None) in files)
+        self.modules = tuple(f"attributes:{name}." for name in names)
 
     def is_own(self, leak: Leak) -> bool:
         return leak.name.startswith(self.modules)
@@ -106,9 +104,9 @@ class Scopes:
         broader = Broader(fixturedef, request.node, guard.config.rootpath)
         fixturedef.addfinalizer(partial(self.torn_down, broader))  # Added first, so called last.
         if not (guard.item or broader.is_judged or self.under_way):
-            result = yield
+            guard.due = True
             self.is_database_ready |= fixturedef.argname == "django_db_setup"
-            return result
+            return (yield)
         self.note_changes(self.under_way[-1:])
         if self.is_database_ready and broader.is_judged and broader.may_commit:
             broader.rows = Rows(request.getfixturevalue("django_db_blocker").unblock)

@@ -62,11 +62,11 @@ class Place(NamedTuple):
     called: str | None = None
 
 
-def places(tree: ast.Module) -> set[Place]:
+def places(nodes: list[ast.AST]) -> set[Place]:
     """Each place that the code assigns, deletes, or calls a method of."""
-    known = aliases(tree)
+    known = aliases(nodes)
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         for place in changed(node):
             path = place.path
             if isinstance(path[0], str) and path[0] in known:
@@ -125,10 +125,10 @@ def path_of(node: ast.AST) -> Path | None:
     return (*path, step) if path else None
 
 
-def aliases(tree: ast.Module) -> dict[str, Path]:
+def aliases(nodes: list[ast.AST]) -> dict[str, Path]:
     """Local names for a path, ``site = admin.site``: those that are assigned once."""
     found: dict[str, list[Path | None]] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
@@ -139,10 +139,10 @@ def aliases(tree: ast.Module) -> dict[str, Path]:
     }
 
 
-def imports(tree: ast.Module, package: str) -> dict[str, str]:
+def imports(nodes: list[ast.AST], package: str) -> dict[str, str]:
     """The names that the code imports, also in functions, and what they stand for: ``django.conf.settings``."""
     found = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for name in node.names:
                 first = name.name.partition(".")[0]
@@ -160,11 +160,11 @@ def imports(tree: ast.Module, package: str) -> dict[str, str]:
 class Finder:
     """Follows the paths of one test file in the process."""
 
-    def __init__(self, tree: ast.Module, file: str) -> None:
-        self.places = sorted(places(tree), key=repr)
+    def __init__(self, nodes: list[ast.AST], file: str) -> None:
+        self.places = sorted(places(nodes), key=repr)
         same = (one for one in [*sys.modules.values()] if getattr(one, "__file__", None) == file)
         self.module = next(same, None)
-        self.imports = imports(tree, getattr(self.module, "__package__", None) or "")
+        self.imports = imports(nodes, getattr(self.module, "__package__", None) or "")
 
     def find(self, path: Path) -> tuple[Any, str]:
         """The object at that path, ABSENT where there is none, and its name."""

@@ -48,6 +48,7 @@ class Guard:
         self.tasks: list[Leak] = []  # Of its event loop, which is closed before its end.
         self.left: list[tuple[str, list[Leak]]] = []  # Since the last report: whose, and what.
         self.due, self.parent = True, None  # Whether the state has to be noted anew.
+        self.stale: set[str] = set()  # Else, the probes that have to.
         self.broken: dict[str, str] = {}  # Probes that are off, and the errors that they raised.
         self.said: set[str] = set()  # Those of them that a test's report says.
         self.audit, self.network = Audit(), Network()
@@ -146,10 +147,10 @@ class Guard:
 
     def note(self) -> None:
         """Note the state, or, where it is as the last check left it, that the next test begins."""
-        anew, self.due = self.due, False
+        due, stale, self.due, self.stale = self.due, self.stale, False, set()
         for probe in [*self.probes]:
             try:
-                (probe.note if anew else probe.renew)()
+                (probe.note if due or probe.name in stale else probe.renew)()
             except Exception as error:
                 self.switch_off(probe.name, error)
 
@@ -188,7 +189,7 @@ class Guard:
             try:
                 if leak.matches(self.keep) or not leak.there():
                     return False
-                self.due = True
+                self.stale.add(leak.probe)
                 leak.revert()
             except Exception as error:
                 self.switch_off(leak.probe, error)

@@ -28,11 +28,15 @@ class TestCode:
         self.root = config.rootpath
         self.files: dict[Path, Changes] = {}
         self.found: list[Changes] = []
+        self.known: dict[tuple[Path, ...], list[Changes]] = {}
 
     def begin(self, *paths: Path) -> None:
         """Look at these files, and each conftest.py above them, from now on."""
-        files = {file: None for path in paths for file in (path, *conftests(path))}
-        self.found = [self.read(file) for file in files if file.is_relative_to(self.root)]
+        if paths not in self.known:
+            files = {file: None for path in paths for file in (path, *conftests(path))}
+            found = [self.read(file) for file in files if file.is_relative_to(self.root)]
+            self.known[paths] = [one for one in found if one.tree.body]
+        self.found = self.known[paths]
 
     @contextmanager
     def of(self, *paths: Path) -> Generator[None]:
@@ -80,12 +84,16 @@ class Changes:
             return ast.Module([], [])
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return [*ast.walk(self.tree)]
+
+    @cached_property
     def finder(self) -> Finder:
-        return Finder(self.tree, str(self.file))
+        return Finder(self.nodes, str(self.file))
 
     @cached_property
     def mentioned(self) -> set[str]:
-        nodes = [*ast.walk(self.tree)]
+        nodes = self.nodes
         aliases = {
             one.name for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names
         }
@@ -94,7 +102,7 @@ class Changes:
     @cached_property
     def calls(self) -> set[str]:
         found = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Call):
                 found.add(last_name(node.func))
             elif isinstance(node, ast.ClassDef):
@@ -104,13 +112,13 @@ class Changes:
     @cached_property
     def names(self) -> set[str]:
         shared = self.module_names
-        return {name for node in ast.walk(self.tree) for name in changed_by(node, shared)}
+        return {name for node in self.nodes for name in changed_by(node, shared)}
 
     @cached_property
     def module_names(self) -> set[str]:
         """Names of the module: a local variable may share its name with production's."""
         found: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 found |= {alias.asname or alias.name for alias in node.names}
             elif isinstance(node, ast.Global):

@@ -1,9 +1,9 @@
 """Attributes: names in the project's modules, classes and objects, in what it imports, and settings."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import partial
-from itertools import chain
+from itertools import compress
+from operator import ne, or_
 from typing import Any
 
 from django.apps import apps
@@ -33,7 +33,7 @@ class Attributes(Probe):
     def __init__(self, project: Project, tests: TestCode) -> None:
         self.project, self.tests = project, tests
         self.settings: Settings | None = None
-        self.compared = 0
+        self.every: list[Namespace] = []
 
     def note(self) -> None:
         self.imports = self.project.scan()
@@ -41,32 +41,28 @@ class Attributes(Probe):
         if self.settings is None or self.settings.owner is not wrapped:
             self.settings = Settings("settings", wrapped)
             self.project.namespaces["settings"] = self.settings
-            self.compared = 0
-        for namespace in self.changed() if self.compared else self.project.namespaces.values():
+            self.every = []
+        every = [*self.project.namespaces.values()]
+        for namespace in self.changed() if self.every else every:
             namespace.save()
         self.prepare()
-        self.values = self.now()  # As dicts are ordered now: a value that was put back comes last.
 
     def prepare(self) -> None:
-        """Put the views of all namespaces, and their noted values, into lists to compare at once."""
-        every = self.project.namespaces.values()
-        if len(every) != self.compared:
-            self.views = [namespace.vars.values() for namespace in every]
-            self.containers = [namespace.containers for namespace in every]
-            self.saved = [namespace.saved for namespace in every]
-            self.compared = len(every)
-        self.values = [*chain.from_iterable(one.values.values() for one in every)]
-
-    def now(self) -> list[Any]:
-        """All values of all namespaces, one after another."""
-        return [*chain.from_iterable(self.views)]
+        """Put what every namespace holds, and what was noted, into lists to compare at once."""
+        if len(self.every) != len(self.project.namespaces):
+            self.every = [*self.project.namespaces.values()]
+            self.pairs = [[one.vars for one in self.every], [one.values for one in self.every]]
+            self.contents = [
+                [one.containers for one in self.every],
+                [one.saved for one in self.every],
+            ]
 
     def changed(self) -> list[Namespace]:
-        """In the usual case, nothing changed, two comparisons in C."""
-        with suppress(Exception):  # Values that cannot be compared.
-            if self.now() == self.values and self.containers == self.saved:
-                return []
-        return [one for one in self.project.namespaces.values() if one.changed()]
+        """Compared in C, dict by dict."""
+        try:
+            return [*compress(self.every, map(or_, map(ne, *self.pairs), map(ne, *self.contents)))]
+        except Exception:  # Values that cannot be compared.
+            return [one for one in self.every if one.changed()]
 
     def leaks(self) -> Iterable[Leak]:
         settings = self.settings
@@ -89,7 +85,6 @@ class Attributes(Probe):
                 ]
             if not found:  # What libraries keep there for each use.
                 namespace.save()
-                self.prepare()
             for key, before, after in found:
                 if after is namespace.values.get(key, ABSENT):  # One list, say, under two names.
                     if id(after) in named:
@@ -118,7 +113,6 @@ class Attributes(Probe):
             self.note()
             return
         self.project.namespaces[part.rpartition(".")[0]].save()
-        self.prepare()
 
 
 def end_overrides(owner: Any) -> None:

@@ -79,7 +79,7 @@ class Places(Probe):
         self.watched = [*found.values()]
 
     def renew(self) -> None:
-        if self.files != self.tests.found:
+        if self.files is not self.tests.found:
             self.note()
 
     def leaks(self) -> Iterable[Leak]:
