@@ -25,7 +25,7 @@ FOLDER = shapes.ROOT / "tests" / "ecosystem"
 SUITES = yaml.safe_load((FOLDER / "suites.yml").read_text())
 TRUE_LEAKS = yaml.safe_load((FOLDER / "leaks.yml").read_text())
 PYTHON = "3.13"
-# In the order of the files, so that both runs are the same; a benchmark or a coverage report is not what is measured.
+# In the order of the files, so that both runs are the same.
 PLAIN = ["-p", "no:randomly", "-p", "no:cacheprovider", "-o", "junit_family=xunit2", "-q", "--no-header"]
 LAYER = ["--isolation=warn", "--disable-socket", "--allow-unix-socket", "--allow-hosts=127.0.0.1,::1"]
 
@@ -68,7 +68,9 @@ def source(name: str) -> Path:
             (archive,) = folder.glob("*.tar.gz")
             found = sha256(archive.read_bytes()).hexdigest()
             if found != suite["sha256"]:
-                raise SystemExit(f"{archive.name} has the hash {found}, not that of suites.yml: do not run it.")
+                raise SystemExit(
+                    f"{archive.name} has the hash {found}, not that of suites.yml: do not run it."
+                )
             with tarfile.open(archive) as tar:
                 tar.extractall(folder, filter="data")
             (folder / "complete").touch()
@@ -89,10 +91,11 @@ def environment(name: str) -> Path:
             shapes.uv("venv", "--quiet", "--python", shapes.interpreter(PYTHON), str(venv), cwd=venv.parent)
             # An older pytest, where a suite asks for one, needs older plugins, too.
             older = any(one.startswith("pytest==") for one in wanted)
-            needs = [str(shapes.wheel()), *wanted, *([] if older else ["--constraint", str(shapes.CONSTRAINTS)])]
-            shapes.uv("pip", "install", "--quiet", "--python", str(venv), *needs, cwd=venv.parent)
-            # Their tests run from their own source, and the layer is laid over the environment, run by run.
-            shapes.uv("pip", "uninstall", "--quiet", "--python", str(venv), "hermetic-django", cwd=venv.parent)
+            pinned = [] if older else ["--constraint", str(shapes.CONSTRAINTS)]
+            pip = ["--quiet", "--python", str(venv)]
+            shapes.uv("pip", "install", *pip, str(shapes.wheel()), *wanted, *pinned, cwd=venv.parent)
+            # It brought what it needs; the layer itself is laid over the environment, run by run.
+            shapes.uv("pip", "uninstall", *pip, "hermetic-django", cwd=venv.parent)
             (venv / "complete").touch()
     return venv
 
@@ -120,9 +123,8 @@ def run(name: str, with_layer: bool, scratch: Path, *options: str) -> Run:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(shapes.FOREIGN)}
     paths = [str(layer())] if with_layer else []
     paths += [str(folder / path) for path in suite.get("pythonpath", ["."])]
-    clean |= suite.get("env", {})
-    env = {**clean, "PYTHONPATH": os.pathsep.join(paths), "PATH": f"{venv / 'bin'}{os.pathsep}{clean['PATH']}"}
-    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    env = {**clean, **suite.get("env", {}), "PYTHONPATH": os.pathsep.join(paths)}
+    env |= {"PATH": f"{venv / 'bin'}{os.pathsep}{clean['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [str(venv / "bin" / "python"), "-m", "pytest", *map(str, suite["tests"])]
     command += [*PLAIN, f"--junitxml={results}", *(LAYER if with_layer else []), *options]
     process = subprocess.Popen(
@@ -158,7 +160,12 @@ def compare(name: str, scratch: Path, *options: str) -> tuple[Run, Run, set[str]
         test: [line for line in lines if not is_known(known, test, leak_name(line))]
         for test, lines in after.leaks.items()
     }
-    return before, after, after.broken() - before.broken(), {key: value for key, value in unknown.items() if value}
+    return (
+        before,
+        after,
+        after.broken() - before.broken(),
+        {key: value for key, value in unknown.items() if value},
+    )
 
 
 def is_known(known: dict[str, list[str]], test: str, leak: str) -> bool:
@@ -167,9 +174,11 @@ def is_known(known: dict[str, list[str]], test: str, leak: str) -> bool:
 
 def main(names: list[str]) -> int:
     wrong = 0
-    print(f"{'suite':26} {'tests':>5} {'failed':>6} {'new':>4} {'leaks':>5} {'unlisted':>8} {'CPU':>6} {'ratio':>5}")
+    print(f"{'suite':26} tests failed  new leaks unlisted    CPU ratio")
     for name in names or SUITES:
-        with TemporaryDirectory() as scratch:  # Outside of this repository, whose pytest configuration is not theirs.
+        with (
+            TemporaryDirectory() as scratch
+        ):  # Outside of this repository, whose pytest configuration is not theirs.
             before, after, new, unknown = compare(name, Path(scratch))
         reports = Counter(leak_name(line) for lines in after.leaks.values() for line in lines)
         figures = f"{len(before.outcomes):5} {len(before.broken()):6} {len(new):4} {len(reports):5}"
