@@ -186,9 +186,12 @@ def main(names: list[str]) -> int:
         print(f"{name:26} {figures} {len(unknown):8} {cost}", flush=True)
         for test in sorted(new):
             print(f"    new failure: {test}")
+        first: dict[str, str] = {}
         for test, lines in unknown.items():
             for line in lines:
-                print(f"    {test} {line}")
+                first.setdefault(leak_name(line), f"{test} {line}")
+        for leak, line in sorted(first.items(), key=lambda item: -reports[item[0]]):
+            print(f"    {reports[leak]:4} x {line}")
         if "off:" in after.output:
             print(*[line for line in after.output.splitlines() if "is off:" in line], sep="\n")
         wrong += len(new) + len(unknown)

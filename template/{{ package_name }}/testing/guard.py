@@ -25,6 +25,7 @@ from django.utils.module_loading import import_string
 
 from . import compat
 from .audit import Audit
+from .baseline import Baseline
 from .leaks import Leak, Leaked
 from .network import OUTSIDE, REMEDY, Network
 from .probes import Probe, Project, probes
@@ -38,8 +39,8 @@ ERRORS = (Exception, pytest.fail.Exception, pytest.skip.Exception)
 class Guard:
     """Reports leaks as errors (mode ``fail``), or at the end of the run (``warn``)."""
 
-    def __init__(self, config: pytest.Config, mode: str) -> None:
-        self.config, self.mode = config, mode
+    def __init__(self, config: pytest.Config, mode: str, baseline: Baseline) -> None:
+        self.config, self.mode, self.baseline = config, mode, baseline
         self.keep = config.getini("isolation_keep")
         self.detailed = config.getoption("--isolation-report")
         self.item: pytest.Item | None = None  # The test that is watched.
@@ -218,6 +219,7 @@ class Guard:
     def report(self, item: pytest.Item, leaks: Iterable[Leak]) -> None:
         tolerated = [pattern for mark in item.iter_markers("leaks") for pattern in mark.args]
         leaks = [one for one in leaks if not one.matches([*tolerated, *self.keep])]
+        leaks = self.baseline.new(item, leaks)
         for leak in leaks:
             self.count(item, "reported", leak.name)
             if self.mode == "warn":
