@@ -1,4 +1,4 @@
-"""The baseline: known leaks, in a file that can only shrink; the ranked report; options of adopted projects."""
+"""The baseline, a file of known leaks that can only shrink; ranked leaks; options of adopted projects."""
 
 import sys
 
