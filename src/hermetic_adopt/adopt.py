@@ -45,6 +45,8 @@ def plan(known: dict[str, Any]) -> Plan:
     file = Path(known["file"]) if known["file"] else None
     name = file.name if file else "pytest.ini" if not (root / "pyproject.toml").exists() else "pyproject.toml"
     options = {"isolation": "warn", "isolation_baseline": BASELINE, "isolation_addopts": [*NETWORK]}
+    if not known["loop_scope"]:
+        options["asyncio_default_fixture_loop_scope"] = "function"
     if settings:
         made.found = summary(settings)
         blocks = isolated.blocks(settings)

@@ -28,9 +28,9 @@ def settings(known: dict[str, Any]) -> list[str]:
     found = known["settings"]
     if not found:
         return ["pytest found no settings of Django: set DJANGO_SETTINGS_MODULE"]
-    remedy = "`hermetic adopt` writes settings that do not"
-    if (found["file"] or "").endswith(f"{isolated.NAME}.py"):
-        remedy = f"add it to {found['file']}, or leave it"
+    if not (found["file"] or "").endswith(f"{isolated.NAME}.py"):
+        return [f"{block.reaches}: hermetic adopt" for block in isolated.blocks(found)]
+    remedy = f"add it to {Path(found['file']).name}, or leave it"
     return [f"{block.reaches}: {remedy}\n{adopt.indented(block.code)}" for block in isolated.blocks(found)]
 
 

@@ -64,20 +64,26 @@ def facts(config: Any) -> dict[str, Any]:
         "options": {
             name: bool(config.getoption(name, default=None)) for name in ("disable_socket", "allow_hosts")
         },
+        # pytest-asyncio warns in every run until it is set.
+        "loop_scope": ini(config, "asyncio_default_fixture_loop_scope") or not ini(config, "asyncio_mode"),
         "versions": {name: installed(name) for name in PACKAGES},
         "settings": None,
         "conftests": [conftest for conftest in map(read, conftests(root)) if any(conftest.values())],
     }
     for name in ("isolation", "isolation_baseline", "isolation_addopts"):
-        try:
-            found[name] = config.getini(name)
-        except ValueError:  # The layer is not loaded.
-            found[name] = None
+        found[name] = ini(config, name)
     from django.conf import settings
 
     if settings.configured:
         found["settings"] = of_settings(settings)
     return found
+
+
+def ini(config: Any, name: str) -> Any:
+    try:
+        return config.getini(name)
+    except (KeyError, ValueError):  # The plugin that has it is not loaded.
+        return None
 
 
 def installed(package: str) -> str | None:

@@ -155,3 +155,25 @@ def test_versions_that_are_too_old_are_refused_in_a_sentence():
     assert refusal({"no-such-package": "1"}) == (
         "The testing layer needs no-such-package 1 or newer, which is not installed: add it."
     )
+
+
+def test_a_leak_of_a_fixture_can_be_in_the_file(baseline, run, project):
+    project.makepyfile(
+        test_it="""
+        import os, pytest
+
+        @pytest.fixture(scope="module")
+        def shop():
+            os.environ['LEAK'] = '1'
+
+        def test_one(shop):
+            pass
+        """
+    )
+    run("--isolation-baseline-update")
+
+    result = run()
+
+    result.assert_outcomes(passed=1)
+    assert lines(baseline) == ["environ:LEAK\tthe module fixture 'shop' in test_it.py"]
+    assert result.ret == 0

@@ -140,6 +140,7 @@ def test_a_broader_fixture_that_a_running_test_asks_for(project, run):
         def mode():
             os.environ['MODE'] = 'x'
             yield
+            del os.environ['MODE']
 
         def test_one(request):
             request.getfixturevalue('mode')

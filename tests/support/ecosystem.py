@@ -51,7 +51,7 @@ class Run:
 
 
 def leak_name(line: str) -> str:
-    return line.removeprefix("leaks ").partition(" (")[0]
+    return line.rpartition(" leaks ")[2].partition(" (")[0]
 
 
 def source(name: str) -> Path:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 Handlers = dict[str, Callable[..., Any]]
@@ -31,10 +31,14 @@ class Audit:
         sys.addaudithook(hook)
 
     @contextmanager
-    def paused(self) -> Generator[None]:
-        """What is done inside is not the test's doing."""
-        on, self.on = self.on, False
+    def switched(self, on: bool) -> Generator[None]:
+        """Whether what is done inside counts."""
+        before, self.on = self.on, on
         try:
             yield
         finally:
-            self.on = on
+            self.on = before
+
+    def paused(self) -> AbstractContextManager[None]:
+        """What is done inside is not the test's doing."""
+        return self.switched(on=False)

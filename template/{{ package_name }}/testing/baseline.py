@@ -1,11 +1,11 @@
 """The baseline: leaks that were there when the layer came, in a file that can only shrink.
 
-A line of the file is a leak and the test that leaves it. What it lists is reverted and does not fail; a new
-leak fails; a line whose test no longer leaks fails the run until it is removed.
+A line of the file is a leak and the test, or the fixture, that leaves it. What it lists is reverted and does
+not fail; a new leak fails; a line whose test no longer leaks fails the run until it is removed.
 ``--isolation-baseline-update`` writes the file when there is none, and later only removes lines.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import pytest
 from .leaks import Leak
 
 HEAD = "# Leaks that may stay for now: mend one, and remove its line. --isolation-baseline-update does.\n"
-Lines = set[tuple[str, str]]  # (test, leak)
+Lines = set[tuple[str, str]]  # (id of a test or title of a fixture, leak)
+Left = list[tuple[str, Sequence[Leak]]]
 
 
 class Baseline:
@@ -35,28 +36,42 @@ class Baseline:
         self.found: Lines = set()
         self.passed: set[str] = set()
 
-    def new(self, item: pytest.Item, leaks: Iterable[Leak]) -> list[Leak]:
-        """The leaks of a test that the file does not list."""
-        leaks = [*leaks]
-        if self.file:  # Through the report, since pytest-xdist brings it from its workers.
-            item.user_properties += [("isolation leak", leak.name) for leak in leaks]
-        return [leak for leak in leaks if (item.nodeid, leak.name) not in self.known]
+    def new(self, item: pytest.Item, left: Left) -> Left:
+        """What a test left, and the fixtures that ended with it, without what the file lists."""
+        if not self.file:
+            return left
+        for (
+            title,
+            leaks,
+        ) in left:  # Through the report, since pytest-xdist brings it from its workers.
+            names = [f"{leak.name}\t{title or item.nodeid}" for leak in leaks]
+            item.user_properties += [("isolation leak", name) for name in names]
+        new = [
+            (title, [one for one in leaks if (title or item.nodeid, one.name) not in self.known])
+            for title, leaks in left
+        ]
+        return [(title, leaks) for title, leaks in new if leaks]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" and report.passed:  # Else it may not have come to what leaks.
             self.passed.add(report.nodeid)
         elif report.when == "teardown":
-            names = [text for kind, text in report.user_properties if kind == "isolation leak"]
-            self.found |= {(report.nodeid, name) for name in names}
+            texts = [text for kind, text in report.user_properties if kind == "isolation leak"]
+            self.found |= {line for text in texts if (line := parsed(text))}
 
     @property
     def mended(self) -> Lines:
-        lines = {line for line in self.known if line[0] in self.passed}
-        gone = {line for line in self.known if not self.file_of(line[0]).exists()}
-        return (lines | gone) - self.found
+        """The lines that the run has shown to be wrong. A fixture may not have been asked for in it."""
+        return {
+            line
+            for line in self.known - self.found
+            if line[0] in self.passed
+            or ("::" in line[0] and not self.is_there(line[0]))
+            or ("::" not in line[0] and self.update)
+        }
 
-    def file_of(self, test: str) -> Path:
-        return self.file.parent / test.partition("::")[0] if self.file else Path(test)
+    def is_there(self, test: str) -> bool:
+        return bool(self.file and (self.file.parent / test.partition("::")[0]).exists())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -67,6 +82,7 @@ class Baseline:
         elif self.mended and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self.file:
             return
@@ -90,15 +106,21 @@ class Baseline:
                 else "no longer leak: --isolation-baseline-update removes them"
             )
             say(f"isolation: {len(self.mended)} lines of {name} {done}", red=not self.update)
-            for test, leak in sorted(self.mended):
-                say(f"    {leak}\t{test}")
+            for where, leak in sorted(self.mended):
+                say(f"    {leak}  {where}")
 
 
 def read(file: Path) -> Lines:
-    lines = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
-    return {(line[1], line[0]) for line in lines if len(line) == 2}
+    return {
+        line for text in file.read_text(encoding="utf-8").splitlines() if (line := parsed(text))
+    }
+
+
+def parsed(text: str) -> tuple[str, str] | None:
+    leak, tab, where = text.partition("\t")
+    return (where, leak) if tab else None
 
 
 def write(file: Path, lines: Lines) -> None:
-    text = "".join(f"{leak}\t{test}\n" for test, leak in sorted(lines))
+    text = "".join(f"{leak}\t{where}\n" for where, leak in sorted(lines))
     file.write_text(HEAD + text, encoding="utf-8")

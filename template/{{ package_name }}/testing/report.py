@@ -1,11 +1,13 @@
 """What the guard says at the end of a run: leaks of mode ``warn``, worst first, and counts."""
 
+import re
 from collections import Counter
 from typing import Any
 
 import pytest
 
 SHOWN, EXAMPLES = 20, 3
+LEAK = re.compile(r"(?P<where>.+?) leaks (?P<leak>(?P<name>\w+:.*?) \(.*)", re.DOTALL)
 
 
 class Report:
@@ -21,9 +23,8 @@ class Report:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
             for kind, text in report.user_properties:
-                if kind == "isolation warning":
-                    sentence = text.removeprefix("leaks ")
-                    self.found.setdefault(sentence.partition(" (")[0], {})[report.nodeid] = sentence
+                if kind == "isolation warning" and (found := LEAK.fullmatch(text)):
+                    self.found.setdefault(found["name"], {})[found["where"]] = found["leak"]
                 elif kind == "isolation off":
                     self.off[text] += 1
                 elif kind.startswith("isolation ") and kind != "isolation leak":

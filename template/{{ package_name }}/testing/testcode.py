@@ -6,7 +6,8 @@ a test file (or a conftest.py) names what is changed; otherwise it is reverted s
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,32 +29,39 @@ class TestCode:
     def __init__(self, config: pytest.Config) -> None:
         self.root = config.rootpath
         self.files: dict[Path, Changes] = {}
-        self.found: list[Changes] | None = None
-        self.item: pytest.Item | None = None
+        self.found: list[Changes] = []
 
-    def begin(self, item: pytest.Item) -> None:
-        self.item, self.found = item, None
+    def begin(self, *paths: Path) -> None:
+        """Look at these files, and each conftest.py above them, from now on."""
+        files = {file: None for path in paths for file in (path, *conftests(path))}
+        self.found = [self.read(file) for file in files if file.is_relative_to(self.root)]
+
+    @contextmanager
+    def of(self, *paths: Path) -> Generator[None]:
+        """Look at these files meanwhile."""
+        before = self.found
+        self.begin(*paths)
+        try:
+            yield
+        finally:
+            self.found = before
 
     def changes(self, *names: str) -> bool:
         """Whether the code of the test assigns, deletes or mutates something of one of these names."""
-        return any({*names} & one.names for one in self.current())
+        return any({*names} & one.names for one in self.found)
 
     def calls(self, *names: str) -> bool:
         """Whether the code of the test calls one of these names, or derives a class from it."""
-        return any({*names} & one.calls for one in self.current())
-
-    def current(self) -> "list[Changes]":
-        """Of the file of the test and of each conftest.py above it."""
-        if self.found is None:
-            path = self.item.path if self.item else self.root
-            files = [path, *(folder / "conftest.py" for folder in path.parents)]
-            self.found = [self.read(file) for file in files if file.is_relative_to(self.root)]
-        return self.found
+        return any({*names} & one.calls for one in self.found)
 
     def read(self, file: Path) -> "Changes":
         if file not in self.files:
             self.files[file] = Changes(file)
         return self.files[file]
+
+
+def conftests(path: Path) -> Iterator[Path]:
+    return (folder / "conftest.py" for folder in path.parents)
 
 
 class Changes:

@@ -3,15 +3,15 @@
     waiting --begin--> watching --end--> waiting      once a test: reset, note; compare, revert, report
                         |    ^
                         v    |
-                        paused                        while a fixture of a broader scope is set up
+                       set_up                         of a fixture of a broader scope
 
 ``begin`` is called before the first function-scoped fixture of a test, so broader ones are set up by
 then; ``end`` is a finalizer of the test, added first and so called last. State that fixtures of a
-broader scope (class, module, session) hold is theirs and not reported.
+broader scope (class, module, session) hold is theirs until they end (scopes.py).
 """
 
 import asyncio
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -29,6 +29,7 @@ from .leaks import Leak, Leaked
 from .network import OUTSIDE, REMEDY, Network
 from .probes import Probe, Project, probes
 from .resets import resets
+from .scopes import Scopes
 from .testcode import TestCode
 
 # What a set-up may raise, without what ends the run.
@@ -43,12 +44,15 @@ class Guard:
         self.keep = config.getini("isolation_keep")
         self.detailed = config.getoption("--isolation-report")
         self.item: pytest.Item | None = None  # The test that is watched.
+        self.current: pytest.Item | None = None  # The one whose teardown runs.
         self.tasks: list[Leak] = []  # Of its event loop, which is closed before its end.
+        self.left: list[tuple[str, list[Leak]]] = []  # Since the last report: whose, and what.
         self.due, self.parent = True, None  # Whether the state has to be noted anew.
         self.broken: dict[str, str] = {}  # Probes that are off, and the errors that they raised.
         self.said: set[str] = set()  # Those of them that a test's report says.
         self.audit, self.network = Audit(), Network()
         self.probes: list[Probe] = []
+        self.scopes = Scopes(self)
 
     @pytest.hookimpl(trylast=True)  # pytest-cov measures no thread that is older than its start.
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -92,7 +96,7 @@ class Guard:
     ) -> Generator[None, Any, Any]:
         node = request.node
         if not isinstance(node, pytest.Item):
-            return (yield from self.set_up_broader(fixturedef))
+            return (yield from self.scopes.set_up(fixturedef, request))
         # An error before the yield would leave pytest's fixture half set up, for every later test.
         error = self.begin(node, request) if self.item is not node else None
         result = yield
@@ -102,27 +106,6 @@ class Guard:
             # Its finalizer cancels what is left, and every fixture that uses it is done by then.
             fixturedef.addfinalizer(partial(self.note_tasks, node, result))
         return result
-
-    def set_up_broader(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-        """A fixture of a broader scope comes, and later goes: tests begin with another state."""
-        fixturedef.addfinalizer(self.note_anew)
-        if self.item is None:
-            self.note_anew()
-            return (yield)
-        # Asked for by a running test: what the fixture changes is not the test's doing.
-        probes = self.probes
-        before = {leak.name for probe in probes for leak in self.found(probe)}
-        try:
-            with self.audit.paused():
-                return (yield)
-        finally:
-            for probe in probes:
-                for leak in self.found(probe):
-                    if leak.name not in before:
-                        probe.accept(leak.part)
-
-    def note_anew(self) -> None:
-        self.due = True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -144,20 +127,15 @@ class Guard:
             with suppress(*ERRORS):
                 request.getfixturevalue("django_db_setup")
         self.item, self.tasks = item, []
-        self.tests.begin(item)
+        self.tests.begin(item.path)
         item.addfinalizer(partial(self.end, item))
         try:
             for what in resets(self.project.memoised.values()):
                 self.count(item, "reset", what)
         except ERRORS as error:
             return error
-        # Else the state is as the last test's check left it.
-        anew, self.due, self.parent = self.due or self.parent is not item.parent, False, item.parent
-        for probe in self.probes:
-            try:
-                (probe.note if anew else probe.renew)()
-            except Exception as error:
-                self.switch_off(probe.name, error)
+        self.due, self.parent = self.due or self.parent is not item.parent, item.parent
+        self.note()
         self.network.allowed = bool(
             item.get_closest_marker("enable_socket")
             or item.get_closest_marker("allow_hosts")
@@ -165,6 +143,15 @@ class Guard:
         )
         self.audit.on = True
         return None
+
+    def note(self) -> None:
+        """Note the state, or, where it is as the last check left it, that the next test begins."""
+        anew, self.due = self.due, False
+        for probe in [*self.probes]:
+            try:
+                (probe.note if anew else probe.renew)()
+            except Exception as error:
+                self.switch_off(probe.name, error)
 
     def switch_off(self, probe: str, error: Exception) -> None:
         """An error in a probe costs that probe, and no test; the report says so."""
@@ -185,27 +172,29 @@ class Guard:
         leaks = self.tasks
         for probe in self.probes:
             # One after another: what one reverts, like a patch, the next does not see.
-            for leak in self.found(probe):
-                if not leak.matches(self.keep):
-                    self.revert(probe, leak)
-                    if leak.silent:
-                        self.count(item, "reset", leak.name)
-                    else:
-                        leaks.append(leak)
+            leaks += [leak for leak in self.found(probe) if self.revert(leak)]
         for name in self.broken.keys() - self.said:
             self.said.add(name)
             item.user_properties.append(("isolation off", self.broken[name]))
-        self.report(item, leaks)
+        tolerated = [pattern for mark in item.iter_markers("leaks") for pattern in mark.args]
+        if leaks := [one for one in leaks if not one.matches([*tolerated, *self.keep])]:
+            self.left.append(("", leaks))
 
-    def revert(self, probe: Probe, leak: Leak) -> None:
-        self.due = True
+    def revert(self, leak: Leak) -> bool:
+        """Put back what is still there; whether to report it."""
         with catch_warnings():
             # What the leak alone held, like a file, would warn in the next test.
             simplefilter("ignore", ResourceWarning)
             try:
+                if leak.matches(self.keep) or not leak.there():
+                    return False
+                self.due = True
                 leak.revert()
             except Exception as error:
-                self.switch_off(probe.name, error)
+                self.switch_off(leak.probe, error)
+        if leak.silent and self.current:
+            self.count(self.current, "reset", leak.name)
+        return not leak.silent
 
     def note_tasks(self, item: pytest.Item, runner: asyncio.Runner) -> None:
         """The tasks that still run on a loop that is about to be closed."""
@@ -215,15 +204,30 @@ class Guard:
         if item.function.__qualname__ not in names:  # Else a timeout stopped them, and the test.
             self.tasks += [Leak("tasks", name, "still running", remedy, bool) for name in names]
 
-    def report(self, item: pytest.Item, leaks: Iterable[Leak]) -> None:
-        tolerated = [pattern for mark in item.iter_markers("leaks") for pattern in mark.args]
-        leaks = [one for one in leaks if not one.matches([*tolerated, *self.keep])]
-        for leak in leaks:
-            self.count(item, "reported", leak.name)
-            if self.mode == "warn":
-                item.user_properties.append(("isolation warning", f"leaks {leak}"))
-        if leaks and self.mode == "fail":
-            raise Leaked(leaks)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """All that a test and the fixtures that end with it left is one error."""
+        self.current = item
+        try:
+            result = yield
+        except ERRORS as error:
+            if leaked := self.report(item):
+                raise BaseExceptionGroup("The teardown failed", [error, leaked]) from None
+            raise
+        if leaked := self.report(item):
+            raise leaked
+        return result
+
+    def report(self, item: pytest.Item) -> Leaked | None:
+        left, self.left = self.left, []
+        for title, leaks in left:
+            for leak in leaks:
+                self.count(item, "reported", leak.name)
+                if self.mode == "warn":
+                    item.user_properties.append(
+                        ("isolation warning", f"{title or item.nodeid} leaks {leak}")
+                    )
+        return Leaked(left) if left and self.mode == "fail" else None
 
     def count(self, item: pytest.Item, what: str, name: str) -> None:
         if self.detailed:

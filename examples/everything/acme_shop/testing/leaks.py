@@ -23,14 +23,16 @@ class Leak:
 
     ``probe``: the kind of state. ``part``: what changed, named after the place where it is defined.
     ``change``: from what to what. ``remedy``: what the test should do instead. ``revert``: a function
-    that puts the state back. ``silent``: production code may do this, so it is reverted unreported.
+    that puts the state back. ``there``: whether it still differs, however much later it is asked.
+    ``silent``: production code may do this, so it is reverted unreported.
     """
 
     probe: str
     part: str
     change: str
     remedy: str
-    revert: Callable[[], None]
+    revert: Callable[[], object]
+    there: Callable[[], object] = lambda: True
     silent: bool = False
 
     @property
@@ -46,21 +48,25 @@ class Leak:
 
 
 class Leaked(pytest.fail.Exception):
-    """What a test that leaks fails with, at its teardown: one block for all that it left."""
+    """What a test that leaks fails with, at its teardown: a block of text for each that left something.
+
+    ``left``: whose (``""``: the test's own), and the leaks.
+    """
 
     __module__ = "builtins"  # pytest shows its own outcomes without a module, too.
 
-    def __init__(self, leaks: Sequence[Leak]) -> None:
-        self.leaks = leaks
-        super().__init__(block(leaks), pytrace=False)
+    def __init__(self, left: Sequence[tuple[str, Sequence[Leak]]]) -> None:
+        self.left = left
+        super().__init__("\n".join(block(leaks, title) for title, leaks in left), pytrace=False)
 
 
-def block(leaks: Sequence[Leak]) -> str:
-    """All leaks of a test. The first line is what pytest's short summary shows."""
+def block(leaks: Sequence[Leak], title: str = "") -> str:
+    """All leaks of a test, or of ``title``. The first line is what pytest's short summary shows."""
+    of = f" of {title}" if title else ""
     if len(leaks) == 1:
-        return f"1 leak: {leaks[0]}"
+        return f"1 leak{of}: {leaks[0]}"
     names = ", ".join(leak.name for leak in leaks)
-    return "\n  ".join([f"{len(leaks)} leaks: {names}", *map(str, leaks)])
+    return "\n  ".join([f"{len(leaks)} leaks{of}: {names}", *map(str, leaks)])
 
 
 def change(name: str, before: Any, after: Any) -> str:

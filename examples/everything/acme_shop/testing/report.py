@@ -17,7 +17,7 @@ class Report:
         if report.when == "teardown":
             for kind, text in report.user_properties:
                 if kind == "isolation warning":
-                    self.found[f"{report.nodeid} {text}"] += 1
+                    self.found[text] += 1
                 elif kind == "isolation off":
                     self.off[text] += 1
                 elif kind.startswith("isolation "):

@@ -61,7 +61,12 @@ class Snapshot(Probe):
                 yield self.compared(part, before, after)
 
     def compared(self, part: str, before: Any, after: Any) -> Leak:
-        return self.leak(part, change(part, before, after), partial(self.put, part, before))
+        return self.differing(part, before, change(part, before, after))
+
+    def differing(self, part: str, before: Any, change: str, **options: Any) -> Leak:
+        revert = options.pop("revert", partial(self.put, part, before))
+        there = options.pop("there", lambda: self.now().get(part, ABSENT) != before)
+        return self.leak(part, change, revert, there=there, **options)
 
     def accept(self, part: str) -> None:
         now = self.now()

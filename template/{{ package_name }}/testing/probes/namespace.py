@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -67,11 +67,29 @@ class Namespace:
             elif value is not then:
                 yield key, then, value
 
-    def revert(self, key: str) -> None:
-        for (name, live), saved in zip(self.live, self.saved, strict=True):
-            if name == key:
-                refill(live, saved)
-        self.put(key, self.values.get(key, ABSENT))
+    def reverter(self, key: str) -> Callable[[], None]:
+        """A function that puts the noted value back, and its content where it is a container."""
+        value, saved = self.noted(key)
+
+        def revert() -> None:
+            if saved is not ABSENT:
+                refill(value, saved)
+            self.put(key, value)
+
+        return revert
+
+    def difference(self, key: str) -> Callable[[], bool]:
+        """A function that says whether the value differs from the noted one."""
+        value, saved = self.noted(key)
+        return lambda: (
+            self.vars.get(key, ABSENT) is not value or (saved is not ABSENT and value != saved)
+        )
+
+    def noted(self, key: str) -> tuple[Any, Any]:
+        """The noted value, and the copy of what it held; ABSENT where it is no container."""
+        pairs = zip(self.live, self.saved, strict=True)
+        saved = next((saved for (name, live), saved in pairs if name == key), ABSENT)
+        return self.values.get(key, ABSENT), saved
 
     def put(self, key: str, value: Any) -> None:
         if value is ABSENT:

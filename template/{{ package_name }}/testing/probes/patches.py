@@ -24,7 +24,7 @@ class Patches(Snapshot):
         return {target(patch): patch for patch in self.started}
 
     def compared(self, part: str, before: Any, after: Any) -> Leak:
-        return self.leak(part, "still patched", lambda: self.now()[part].stop())
+        return self.differing(part, before, "still patched", revert=after.stop)
 
     def put(self, part: str, value: Any) -> None:
         """Nothing to put back: ``compared`` says how to stop a patch."""

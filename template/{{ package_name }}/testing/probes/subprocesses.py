@@ -44,10 +44,16 @@ class Subprocesses(Probe):
         if self.started:
             for pid, command in self.children():
                 if pid not in self.before:
-                    yield self.leak(command, f"pid {pid}, still running", partial(kill, pid))
+                    there = partial(self.is_running, pid)
+                    yield self.leak(
+                        command, f"pid {pid}, still running", partial(kill, pid), there=there
+                    )
 
     def accept(self, part: str) -> None:
         self.before |= {pid for pid, command in self.children() if command == part}
+
+    def is_running(self, pid: int) -> bool:
+        return pid in dict(self.children())
 
     def children(self) -> list[tuple[int, str]]:
         """(pid, command) of each running child."""

@@ -12,6 +12,8 @@ import pytest
 from django.db import connections
 from django.db.models.signals import pre_migrate
 
+from .rows import counted
+
 # The table that says which rows the database holds between runs.
 PRISTINE = "testing_pristine_rows"
 
@@ -51,18 +53,8 @@ class ReusedDatabases:
             self.stop(f"The reused test database {name} {problem}: run once with --create-db.")
 
 
-def _rows(alias: str) -> dict[str, int]:
-    connection = connections[alias]
-    rows = {}
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f"SELECT COUNT(*) FROM {connection.ops.quote_name(table)}")  # noqa: S608
-            rows[table] = cursor.fetchone()[0]
-    return rows
-
-
 def _problem(alias: str) -> str:
-    rows = _rows(alias)
+    rows = counted(alias)
     if rows.pop(PRISTINE, None) is None:
         new = not connections[alias].introspection.django_table_names(only_existing=True)
         return "" if new else "was made without a record of the rows that belong in it"
@@ -75,7 +67,7 @@ def _problem(alias: str) -> str:
 
 
 def _write_pristine(alias: str) -> None:
-    rows = _rows(alias)
+    rows = counted(alias)
     with connections[alias].cursor() as cursor:
         if rows.pop(PRISTINE, None) is None:
             cursor.execute(f"CREATE TABLE {PRISTINE} (name varchar(200), number integer)")

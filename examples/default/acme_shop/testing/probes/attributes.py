@@ -70,7 +70,8 @@ class Attributes(Probe):
         assert settings is not None, "note() comes first"
         if compat.settings_object() is not settings.owner:
             revert = partial(compat.set_settings_object, settings.owner)
-            yield self.leak("settings", OVERRIDDEN, revert, remedy=settings.remedy)
+            there = partial(is_overridden, settings.owner)
+            yield self.leak("settings", OVERRIDDEN, revert, there=there, remedy=settings.remedy)
             return
         if imported := self.project.scan() != self.imports:
             self.prepare()
@@ -94,7 +95,8 @@ class Attributes(Probe):
                 yield self.leak(
                     f"{namespace.name}.{key}",
                     change(key, before, after),
-                    partial(namespace.revert, key),
+                    namespace.reverter(key),
+                    there=namespace.difference(key),
                     remedy=namespace.remedy,
                     silent=is_private(key) or self.is_production(namespace, key, before, after),
                 )
@@ -112,3 +114,7 @@ class Attributes(Probe):
             return
         self.project.namespaces[part.rpartition(".")[0]].save()
         self.prepare()
+
+
+def is_overridden(owner: Any) -> bool:
+    return compat.settings_object() is not owner

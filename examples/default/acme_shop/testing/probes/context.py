@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, copy_context
-from functools import partial
 from typing import Any, ClassVar
 
 from django.urls import get_script_prefix, get_urlconf, set_script_prefix, set_urlconf
@@ -56,8 +55,9 @@ class ContextVariables(Snapshot):
         return found
 
     def compared(self, part: str, before: Any, after: Any) -> Leak:
-        revert = partial(self.put, part, before)
-        return self.leak(part, change(part, before, after), revert, silent=before is not ABSENT)
+        return self.differing(
+            part, before, change(part, before, after), silent=before is not ABSENT
+        )
 
     def put(self, part: str, value: Any) -> None:
         if part in self.django:

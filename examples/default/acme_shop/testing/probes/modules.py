@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from ..leaks import ABSENT, Leak
 from ..testcode import TestCode
@@ -36,17 +37,29 @@ class Modules(Probe):
                 watched[name] = now
                 continue
             word = "removed" if now is ABSENT else "replaced"
-            yield self.leak(name, word, partial(sys.modules.__setitem__, name, module))
+            yield self.leak(
+                name,
+                word,
+                partial(sys.modules.__setitem__, name, module),
+                there=partial(is_other, name, module),
+            )
         if len(sys.modules) != len(self.project.seen):
             for name in sorted(sys.modules.keys() - self.project.seen):
                 package, dot, _ = name.partition(".")
                 fake = not has_spec(name) and not (dot and has_spec(package))
                 test = fake and name not in watched and self.tests.changes("modules")
                 if test and not name.startswith("_"):
-                    yield self.leak(name, "added", partial(sys.modules.pop, name, None))
+                    there = partial(sys.modules.__contains__, name)
+                    yield self.leak(
+                        name, "added", partial(sys.modules.pop, name, None), there=there
+                    )
 
     def accept(self, part: str) -> None:
         self.project.modules.pop(part, None)
+
+
+def is_other(name: str, module: Any) -> bool:
+    return sys.modules.get(name) is not module
 
 
 def has_spec(name: str) -> bool:

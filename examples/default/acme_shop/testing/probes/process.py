@@ -61,8 +61,7 @@ class Process(Snapshot):
 
     def compared(self, part: str, before: Any, after: Any) -> Leak:
         silent = part == "sys.path" and not self.tests.changes("path")
-        revert = partial(self.put, part, before)
-        return self.leak(part, change(part, before, after), revert, silent=silent)
+        return self.differing(part, before, change(part, before, after), silent=silent)
 
     def now(self) -> dict[str, Any]:
         return {part: get() for part, (get, put) in self.parts.items()}
@@ -90,7 +89,7 @@ class Warnings(Snapshot):
     def compared(self, part: str, before: Any, after: Any) -> Leak:
         added = [one[:3] for one in after if one not in before]
         silent = not self.tests.calls("simplefilter", "filterwarnings", "resetwarnings")
-        return self.leak(part, f"added {shown(added)}", bool, silent=silent)
+        return self.differing(part, before, f"added {shown(added)}", silent=silent)
 
     def renew(self) -> None:
         self.note()

@@ -45,12 +45,16 @@ class Threads(Probe):
         clear_finished_async_to_sync()
         gc.collect()
         for thread in {*threading.enumerate()} - self.then:
-            thread.join(timeout=1)
-            if thread.is_alive():
-                yield self.leak(thread.name, "still running", partial(self.then.add, thread))
+            accept, there = partial(self.then.add, thread), partial(is_running, thread)
+            yield self.leak(thread.name, "still running", accept, there=there)
 
     def accept(self, part: str) -> None:
         self.then |= {one for one in threading.enumerate() if one.name == part}
+
+
+def is_running(thread: threading.Thread) -> bool:
+    thread.join(timeout=1)
+    return thread.is_alive()
 
 
 def is_of_event_loop(thread: threading.Thread) -> bool:

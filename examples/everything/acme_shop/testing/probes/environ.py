@@ -31,7 +31,13 @@ class Environ(Snapshot):
     def compared(self, part: Any, before: Any, after: Any) -> Leak:
         name, old, new = map(decoded, (part, before, after))
         remedy = "use monkeypatch.delenv()" if after is ABSENT else self.remedy
-        return self.leak(name, change(name, old, new), partial(self.put, name, old), remedy=remedy)
+        return self.leak(
+            name,
+            change(name, old, new),
+            partial(self.put, name, old),
+            there=lambda: self.now().get(part, ABSENT) != before,
+            remedy=remedy,
+        )
 
     def put(self, part: str, value: Any) -> None:
         os.environ.pop(part, None)

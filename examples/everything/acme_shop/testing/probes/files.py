@@ -75,10 +75,13 @@ class Files(Probe):
                 continue
             part, there = path.removeprefix(self.root), os.path.lexists(path)
             if content is None and there:
-                yield self.leak(part, "created", partial(remove, path))
-            elif content is not None and not holds(path, content):
+                yield self.leak(
+                    part, "created", partial(remove, path), there=partial(os.path.lexists, path)
+                )
+            elif content is not None and differs(path, content):
                 word = "changed" if there else "deleted"
-                yield self.leak(part, word, partial(restore, path, content))
+                there = partial(differs, path, content)
+                yield self.leak(part, word, partial(restore, path, content), there=there)
 
     def accept(self, part: str) -> None:
         self.before.pop(os.path.join(self.root, part), None)
@@ -94,8 +97,8 @@ def is_database(path: str) -> bool:
     return path.startswith(tuple(os.path.abspath(name) for name in names))
 
 
-def holds(path: str, content: bytes) -> bool:
-    return os.path.isfile(path) and Path(path).read_bytes() == content
+def differs(path: str, content: bytes) -> bool:
+    return not os.path.isfile(path) or Path(path).read_bytes() != content
 
 
 def remove(path: str) -> None:

@@ -65,7 +65,8 @@ class Loggers(Probe):
             if differences := [*differ(before, now)]:
                 by_a_test = self.tests.calls(*CALLS) or self.tests.changes(*FIELDS)
                 change, revert = ", ".join(differences), partial(put, log, before)
-                yield self.leak(name, change, revert, silent=not by_a_test)
+                there = partial(differs, log, before)
+                yield self.leak(name, change, revert, there=there, silent=not by_a_test)
 
     def accept(self, part: str) -> None:
         names = [*self.known]
@@ -96,6 +97,10 @@ def differ(before: State, now: State) -> Iterator[str]:
         ]:
             if not type(one).__module__.startswith("_pytest."):
                 yield f"{field} {sign}{shown(one)}"
+
+
+def differs(log: logging.Logger, before: State) -> bool:
+    return state(log) != before
 
 
 def put(log: logging.Logger, before: State) -> None:

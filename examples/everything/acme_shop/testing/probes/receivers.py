@@ -49,7 +49,14 @@ class Receivers(Probe):
                 words = [f"connected {shown(receiver(entry))}" for entry in added]
                 words += [f"disconnected {shown(receiver(entry))}" for entry in gone]
                 silent = not self.tests.calls("connect", "disconnect", "receiver")
-                yield self.leak(part, ", ".join(words), partial(put, signal, then), silent=silent)
+                then = [*then]  # accept() changes the noted list.
+                yield self.leak(
+                    part,
+                    ", ".join(words),
+                    partial(put, signal, then),
+                    there=partial(then.__ne__, now),
+                    silent=silent,
+                )
 
     def accept(self, part: str) -> None:
         # In place, since self.saved holds the lists.

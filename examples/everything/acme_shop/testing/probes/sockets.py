@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ..leaks import Leak
@@ -39,18 +40,29 @@ class Sockets(Probe):
         self.made = []
 
     def open(self) -> Iterator[socket.socket]:
-        for reference in self.made:
-            if (made := reference()) is not None and made.fileno() != -1:
-                yield made
+        return (made for one in self.made if is_open(one) and (made := one()) is not None)
 
     def leaks(self) -> Iterable[Leak]:
         for made in self.open():
             part, state = described(made)
-            yield self.leak(part, state, made.close)
+            reference = weakref.ref(made)  # A leak keeps no socket alive.
+            yield self.leak(
+                part, state, partial(close, reference), there=partial(is_open, reference)
+            )
 
     def accept(self, part: str) -> None:
         accepted = {id(made) for made in self.open() if described(made)[0] == part}
         self.made = [reference for reference in self.made if id(reference()) not in accepted]
+
+
+def is_open(reference: weakref.ref[socket.socket]) -> bool:
+    made = reference()
+    return made is not None and made.fileno() != -1
+
+
+def close(reference: weakref.ref[socket.socket]) -> None:
+    if (made := reference()) is not None:
+        made.close()
 
 
 def described(made: socket.socket) -> tuple[str, str]:

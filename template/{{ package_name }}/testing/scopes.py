@@ -1,0 +1,174 @@
+"""Fixtures of a class, a module or the session: judged when they end.
+
+What such a fixture changes in its set-up is its own while it lives: the tests begin with it. What is
+still there after its teardown, and what the teardown itself changed, is a leak of the fixture. pytest
+calls setUpClass, setup_class and setup_module as fixtures, too.
+"""
+
+import sys
+from collections.abc import Collection, Generator, Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .database.rows import Rows
+from .leaks import Leak
+
+if TYPE_CHECKING:
+    from .guard import Guard
+
+# What a fixture asks for that makes queries outside of a test.
+DATABASE = {"django_db_setup", "django_db_blocker"}
+LAYER = Path(__file__).parent
+# pytest's names of the fixtures that call these; what follows is the name of the class or module.
+XUNIT = {
+    "_unittest_setUpClass_fixture_": "setUpClass",
+    "_xunit_setup_class_fixture_": "setup_class",
+    "_xunit_setup_module_fixture_": "setup_module",
+}
+
+
+class Broader:
+    """One such fixture while it is set up, and what its set-up changed.
+
+    ``is_judged``: only the project's own are; those of packages come and go as they must.
+    """
+
+    def __init__(self, fixturedef: pytest.FixtureDef[Any], node: Any, root: Path) -> None:
+        self.node, self.changes = node, list[Leak]()
+        self.rows: Rows | None = None
+        asks = {fixturedef.argname, *fixturedef.argnames}
+        # The session's rows end with its database.
+        self.may_commit = fixturedef.scope != "session" and not asks.isdisjoint(DATABASE)
+        functions, self.title, undo = described(fixturedef, node)
+        self.remedy = f"undo it in {undo}"
+        files = {Path(code.co_filename) for code in map(code_of, functions) if code}
+        self.paths = {*files, node.path}
+        inside = {file for file in files if is_inside(file, root)}
+        self.is_judged = bool(inside)
+        if inside:
+            self.title += f" in {min(inside).relative_to(root)}"
+        # What its own module and the tests' hold ends with them, or is the fixture's bookkeeping.
+        self.modules = tuple(
+            f"attributes:{name}."
+            for name, one in [*sys.modules.items()]
+            if inside and getattr(one, "__file__", None) in {*map(str, self.paths)}
+        )
+
+    def is_own(self, leak: Leak) -> bool:
+        return leak.name.startswith(self.modules)
+
+
+def described(fixturedef: pytest.FixtureDef[Any], node: Any) -> tuple[list[Any], str, str]:
+    """The functions behind a fixture, its name in a message, and where it should undo its changes."""
+    for prefix, method in XUNIT.items():
+        if fixturedef.argname.startswith(prefix):
+            owner = node.obj
+            names = [method, "setUpTestData"][: 1 + (method == "setUpClass")]
+            functions = [getattr(owner, name, None) for name in names]
+            title = method if method == "setup_module" else f"{owner.__name__}.{method}"
+            return (
+                functions,
+                title,
+                method.replace("set", "tear").replace("Up", "Down").replace("up", "down"),
+            )
+    title = f"the {fixturedef.scope} fixture {fixturedef.argname!r}"
+    return [fixturedef.func], title, "the fixture, after its yield"
+
+
+def code_of(function: Any) -> Any:
+    return getattr(getattr(function, "__func__", function), "__code__", None)
+
+
+def is_inside(file: Path, root: Path) -> bool:
+    return (
+        file.is_relative_to(root)
+        and "site-packages" not in file.parts
+        and LAYER not in file.parents
+    )
+
+
+class Scopes:
+    """Watches the set-up and the teardown of each fixture of a broader scope."""
+
+    def __init__(self, guard: "Guard") -> None:
+        self.guard = guard
+        self.under_way: list[Broader] = []  # One set-up may ask for another fixture.
+        self.is_database_ready = False
+
+    def set_up(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        guard = self.guard
+        broader = Broader(fixturedef, request.node, guard.config.rootpath)
+        fixturedef.addfinalizer(partial(self.torn_down, broader))  # Added first, so called last.
+        if not (guard.item or broader.is_judged or self.under_way):
+            result = yield
+            self.is_database_ready |= fixturedef.argname == "django_db_setup"
+            return result
+        self.note_changes(self.under_way[-1:])
+        if self.is_database_ready and broader.is_judged and broader.may_commit:
+            broader.rows = Rows(request.getfixturevalue("django_db_blocker").unblock)
+        before = set[str]()
+        if guard.item:
+            # Asked for by a running test: what the test changed is not the fixture's doing.
+            before = {leak.name for probe in guard.probes for leak in guard.found(probe)}
+        else:
+            guard.note()
+        self.under_way.append(broader)
+        try:
+            with guard.audit.switched(on=broader.is_judged), guard.tests.of(*broader.paths):
+                return (yield)
+        finally:
+            self.note_changes([broader], before)
+            self.under_way.pop()
+            if self.under_way and not guard.item:
+                guard.note()
+            fixturedef.addfinalizer(partial(self.begin_teardown, broader))
+            self.is_database_ready |= fixturedef.argname == "django_db_setup"
+
+    def note_changes(self, those: Iterable[Broader], before: Collection[str] = ()) -> None:
+        """Keep what changed as the fixture's, and take it for the state that tests begin with."""
+        guard = self.guard
+        for broader in those:
+            known = {*before, *(leak.name for leak in broader.changes)}
+            with guard.tests.of(*broader.paths):
+                for probe in [*guard.probes]:
+                    new = [leak for leak in guard.found(probe) if leak.name not in known]
+                    broader.changes += new
+                    for leak in new if guard.item else ():
+                        probe.accept(leak.part)
+            guard.due = guard.due or not guard.item
+
+    def begin_teardown(self, broader: Broader) -> None:
+        if broader.is_judged and not self.guard.item:
+            self.guard.note()
+            self.guard.audit.on = True
+
+    def torn_down(self, broader: Broader) -> None:
+        guard, guard.due = self.guard, True
+        if not broader.is_judged or guard.item:
+            return
+        guard.audit.on = False
+        names = {leak.name for leak in broader.changes}
+        tolerated = [
+            pattern for mark in broader.node.iter_markers("leaks") for pattern in mark.args
+        ]
+        left = []
+        with guard.tests.of(*broader.paths):
+            for leak in broader.changes:
+                if not broader.is_own(leak) and guard.revert(leak):
+                    left.append(leak)
+            for probe in [*guard.probes]:
+                for leak in guard.found(probe):
+                    if leak.name not in names and not broader.is_own(leak) and guard.revert(leak):
+                        left.append(leak)
+        left = [replace(leak, remedy=broader.remedy) for leak in left]
+        left += [
+            leak for leak in (broader.rows.leaks() if broader.rows else ()) if guard.revert(leak)
+        ]
+        if left := [leak for leak in left if not leak.matches(tolerated)]:
+            guard.left.append((broader.title, left))
