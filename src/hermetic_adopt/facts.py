@@ -60,7 +60,7 @@ def facts(config: Any) -> dict[str, Any]:
     found = {
         "root": str(root),
         "file": str(config.inipath or ""),
-        "plugin": config.pluginmanager.has_plugin("hermetic"),
+        "plugin": ini(config, "isolation") is not None,
         "options": {
             name: bool(config.getoption(name, default=None)) for name in ("disable_socket", "allow_hosts")
         },
