@@ -29,7 +29,6 @@ import pytest
         ),
         ("gc.disable()", "gc.isenabled()", "process:gc.disable() (True → False)"),
         ("import decimal; decimal.getcontext().prec = 3", "True", "process:decimal context"),
-        ("warnings.simplefilter('ignore')", "True", "warnings:filters"),
     ],
     ids=lambda text: text.split("(")[0] if len(text) < 60 else "",
 )
@@ -52,3 +51,14 @@ def test_the_process(leaks, polluter, victim, line):
 )
 def test_innocents(leaks, polluter, fixtures):
     assert leaks(polluter, "os.getcwd() != '/'", fixtures=fixtures) == []
+
+
+def test_warning_filters_outlive_a_test_only_without_pytest_s_plugin(leaks):
+    polluter, victim = (
+        "warnings.simplefilter('ignore')",
+        "warnings.filters[0][:3] != ('ignore', None, Warning)",
+    )
+
+    assert leaks(polluter) == []
+    (line,) = leaks(polluter, victim, options=("-p", "no:warnings", "-o", "filterwarnings="))
+    assert line.startswith("warnings:filters (added [('ignore', None, Warning)]): ")

@@ -244,22 +244,6 @@ class TestCollectorDisabled:
         gc.enable()
 
 
-@reported("warnings:filters")
-class TestWarningsFilter:
-    harmless_without_the_guard = "pytest gives each test filters of its own"
-
-    def test_polluter(self):
-        warnings.simplefilter("ignore")
-
-    def test_victim(self):
-        with pytest.raises(UserWarning):
-            warnings.warn("heard", UserWarning, stacklevel=1)
-
-    def test_innocent(self):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-
-
 @reported("modules:stripe")
 class TestStubbedModule:
     def test_polluter(self):

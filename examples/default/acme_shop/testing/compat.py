@@ -138,6 +138,12 @@ def set_settings_object(value: Any) -> None:
     settings.__dict__["_wrapped"] = value
 
 
+@seen_in("Django 5.2 to 6.1")
+def clear_class_lookups(cls: Any) -> None:
+    """Forget which look-ups a field and its subclasses have: they are cached."""
+    cls._clear_cached_class_lookups()
+
+
 @seen_in("freezegun 1.5")
 def frozen_clocks() -> list[Any]:
     """The clocks that freezegun has frozen, last one last."""

@@ -14,10 +14,8 @@ from typing import Any
 
 import pytest
 
-MUTATORS = {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "move_to_end"}
-MUTATORS |= {"pop", "popitem", "popleft", "remove", "reverse", "rotate", "setdefault", "sort"}
-MUTATORS |= {"difference_update", "intersection_update", "symmetric_difference_update"}
-MUTATORS |= {"subtract", "update"}
+from .places import MUTATORS, Finder
+
 BY_NAME = {"setattr", "delattr", "setitem", "delitem", "patch", "object", "multiple", "dict"}
 
 
@@ -76,6 +74,10 @@ class Changes:
             return ast.parse(self.file.read_bytes())
         except (OSError, SyntaxError, ValueError):  # No Python file: a test of another kind.
             return ast.Module([], [])
+
+    @cached_property
+    def finder(self) -> Finder:
+        return Finder(self.tree, str(self.file))
 
     @cached_property
     def calls(self) -> set[str]:

@@ -89,7 +89,9 @@ def shown(value: Any, secret: bool = False, limit: int = 40) -> str:
     """A value as a message shows it: short, the same in each run, without credentials."""
     if value is ABSENT:
         return "unset"
-    if secret and not callable(value):  # A class called Token is none.
+    if value is None:
+        return "None"
+    if secret and isinstance(value, str | bytes | int | dict | list | tuple | set):
         return "***"
     try:
         text = getattr(value, "__qualname__", None) if callable(value) else None

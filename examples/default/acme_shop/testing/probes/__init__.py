@@ -17,6 +17,7 @@ from .files import Files
 from .loggers import Loggers
 from .modules import Modules
 from .patches import Patches
+from .places import Places
 from .process import Process, Warnings
 from .project import Project
 from .receivers import Receivers
@@ -29,7 +30,7 @@ def probes(
     config: pytest.Config, project: Project, audit: Audit, tests: TestCode
 ) -> dict[str, Callable[[], Probe]]:
     """The name of each probe and what makes it: one that a rename upstream breaks costs no other."""
-    return {
+    found: dict[str, Callable[[], Probe]] = {
         "clock": Clock,
         "patches": Patches,
         "environ": Environ,
@@ -38,11 +39,14 @@ def probes(
         "sockets": Sockets,
         "files": lambda: Files(audit, project.root, compat.base_temporary_folder(config)),
         "process": lambda: Process(tests),
-        "warnings": lambda: Warnings(tests),
         "loggers": lambda: Loggers(tests),
         "database": Connections,
         "context": lambda: ContextVariables(project),
         "modules": lambda: Modules(project, tests),  # Before those that take in new modules.
         "receivers": lambda: Receivers(project, tests),
         "attributes": lambda: Attributes(project, tests),
+        "places": lambda: Places(tests),  # After those that watch some of them, too.
     }
+    if not config.pluginmanager.has_plugin("warnings"):
+        found["warnings"] = lambda: Warnings(tests)
+    return found

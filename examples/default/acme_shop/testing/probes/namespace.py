@@ -7,12 +7,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
+from django.test import SimpleTestCase, TransactionTestCase
 
 from ..leaks import ABSENT
 
 CONTAINERS = (dict, list, set, defaultdict, OrderedDict, Counter)
-# Set on test classes by Django, and on factories by factory_boy, for each test or each use.
-SET_BY_LIBRARIES = {"atomics", "client", "async_client", "cls_atomics", "_original_params"}
+# Set on test classes by Django when they are set up.
+SET_BY_TEST_CASES = {"atomics", "client", "async_client", "cls_atomics"}
+# Set on factories by factory_boy for each use.
+SET_BY_LIBRARIES = {"_original_params"}
 
 
 class Namespace:
@@ -55,8 +58,7 @@ class Namespace:
         }
         for key in {**self.values, **now}:
             then, value = self.values.get(key, ABSENT), now.get(key, ABSENT)
-            by_library = key in SET_BY_LIBRARIES and isinstance(self.owner, type)
-            if key.startswith("__") or by_library:
+            if key.startswith("__") or self.is_set_by_library(key):
                 continue
             if sys.modules.get(f"{self.name}.{key}", self) is value:
                 continue  # A submodule that was imported.
@@ -66,6 +68,13 @@ class Namespace:
                 yield key, copies[key], value
             elif value is not then:
                 yield key, then, value
+
+    def is_set_by_library(self, key: str) -> bool:
+        """Whether a library sets it on the project's class, as Django's test cases do for each test."""
+        if not isinstance(self.owner, type):
+            return False
+        of_django = issubclass(self.owner, SimpleTestCase) and hasattr(TransactionTestCase, key)
+        return of_django or key in SET_BY_TEST_CASES or key in SET_BY_LIBRARIES
 
     def reverter(self, key: str) -> Callable[[], None]:
         """A function that puts the noted value back, and its content where it is a container."""

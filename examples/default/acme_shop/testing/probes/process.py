@@ -71,10 +71,9 @@ class Process(Snapshot):
 
 
 class Warnings(Snapshot):
-    """Watches the warning filters. Costs a copy of a list.
+    """Watches the warning filters, where pytest's plugin, which gives each test its own, is off.
 
-    Ignores what no test file adds, like the filters of an import. Reverts nothing: pytest gives each
-    test its own filters, which is also why they are noted anew for each test.
+    Ignores what no test file adds, like the filters of an import. Costs a copy of a list. Reverts the list.
     """
 
     name, remedy = "warnings", "use pytest.warns(), recwarn, or warnings.catch_warnings()"
@@ -91,11 +90,8 @@ class Warnings(Snapshot):
         silent = not self.tests.calls("simplefilter", "filterwarnings", "resetwarnings")
         return self.differing(part, before, f"added {shown(added)}", silent=silent)
 
-    def renew(self) -> None:
-        self.note()
-
     def put(self, part: str, value: Any) -> None:
-        """pytest does."""
+        warnings.filters[:] = value
 
 
 def cwd() -> str | None:

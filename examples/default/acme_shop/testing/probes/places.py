@@ -1,0 +1,150 @@
+"""What a test file changes outside of the project's own names: in libraries, objects, registries."""
+
+from collections.abc import Iterable, MutableMapping, MutableSequence, MutableSet
+from contextlib import suppress
+from typing import Any
+
+from .. import compat
+from ..leaks import ABSENT, Leak, change
+from ..places import REGISTRIES, Finder, Place, definition
+from ..testcode import TestCode
+from .base import Probe
+from .namespace import CONTAINERS, copied
+
+# Where other probes look, and what is emptied before each test.
+IGNORED = (
+    "django.conf.settings",
+    "django.core.mail.outbox",
+    "os.environ",
+    "sys.modules",
+    "sys.path",
+)
+IGNORED += ("sys.argv", "warnings.filters", "logging.disable")
+
+
+class Watched:
+    """One place: the value of ``name`` in an owner, or what a container holds."""
+
+    def __init__(self, label: str, owner: Any, name: str, content: Any = ABSENT) -> None:
+        self.label, self.owner, self.name, self.container = label, owner, name, content
+        self.value = self.read()
+        self.saved = copied(self.value)
+
+    def read(self) -> Any:
+        if self.container is not ABSENT:
+            return content(self.container)
+        own = getattr(self.owner, "__dict__", None)
+        if own is None:
+            return getattr(self.owner, self.name, ABSENT)
+        return own.get(self.name, ABSENT)
+
+    def differs(self) -> bool:
+        now = self.read()
+        try:
+            return type(now) is not type(self.value) or bool(now != self.saved)
+        except Exception:  # Values that cannot be compared.
+            return now is not self.value
+
+    def revert(self) -> None:
+        with suppress(AttributeError, TypeError):  # It cannot be set any more.
+            if self.container is not ABSENT:
+                refill(self.container, copied(self.saved))
+            elif self.value is ABSENT:
+                delattr(self.owner, self.name)
+            else:
+                if type(self.value) in CONTAINERS:
+                    refill(self.value, copied(self.saved))
+                setattr(self.owner, self.name, self.value)
+            if self.name == "class_lookups":
+                compat.clear_class_lookups(self.owner)
+
+
+class Places(Probe):
+    """Watches each place that the file of the test, or a conftest.py, assigns, deletes or fills.
+
+    Ignores what other probes watch, properties, objects that the test creates, and modules that nothing
+    imported yet. Costs a microsecond a place, in the files that change any. Reverts the value or content.
+    """
+
+    name, remedy = "attributes", "use the monkeypatch fixture, or revert it in a fixture"
+
+    def __init__(self, tests: TestCode) -> None:
+        self.tests = tests
+        self.files: list[Any] = []
+        self.watched: list[Watched] = []
+
+    def note(self) -> None:
+        self.files = self.tests.found
+        found = {one.label: one for file in self.files for one in watched(file.finder)}
+        self.watched = [*found.values()]
+
+    def renew(self) -> None:
+        if self.files != self.tests.found:
+            self.note()
+
+    def leaks(self) -> Iterable[Leak]:
+        for one in self.watched:
+            if one.differs():
+                words = change(one.name, one.saved, one.read())
+                yield self.leak(one.label, words, one.revert, there=one.differs)
+
+    def accept(self, part: str) -> None:
+        self.watched = [one for one in self.watched if one.label != part]
+
+
+def watched(finder: Finder) -> Iterable[Watched]:
+    for place in finder.places:
+        with suppress(Exception):  # Production's code may raise when it is looked at.
+            yield from watched_at(finder, place)
+
+
+def watched_at(finder: Finder, place: Place) -> Iterable[Watched]:
+    path, called = place
+    if called is None:
+        *before, name = path
+        if before and isinstance(name, str):
+            owner, label = finder.find(tuple(before))
+            label = f"{definition(owner) or label}.{name}"
+            if owner not in (ABSENT, None) and not label.startswith(IGNORED):
+                yield Watched(label, owner, name)
+        return
+    found, label = finder.find(path)
+    if found is ABSENT or label.startswith(IGNORED):
+        return
+    if called in REGISTRIES:
+        for name in REGISTRIES[called]:
+            inner = getattr(found, "__dict__", {}).get(name, ABSENT)
+            if is_container(inner):
+                yield Watched(f"{label}.{name}", found, name, inner)
+            elif called == "register_lookup":  # A class has this container from its first one on.
+                yield Watched(f"{label}.{name}", found, name)
+    elif is_container(found):
+        yield Watched(label, found, label.rpartition(".")[2], found)
+
+
+def is_container(value: Any) -> bool:
+    return issubclass(type(value), MutableMapping | MutableSequence | MutableSet)
+
+
+def content(container: Any) -> Any:
+    """A copy as a plain container, all the way down."""
+    if isinstance(container, dict):
+        return copied({**dict(dict.items(container))})
+    if isinstance(container, MutableMapping):
+        return copied(dict(container.items()))
+    return copied(set(container) if isinstance(container, MutableSet) else [*container])
+
+
+def refill(container: Any, saved: Any) -> None:
+    if isinstance(container, dict):
+        dict.clear(container)
+        dict.update(container, saved)
+    elif isinstance(container, bytearray):
+        container[:] = bytes(saved)
+    else:
+        container.clear()
+        adding = container.extend if isinstance(saved, list) else None
+        for one in () if adding else saved if isinstance(saved, set) else saved.items():
+            container.add(one) if isinstance(saved, set) else container.__setitem__(*one)
+        if adding:
+            adding(saved)
