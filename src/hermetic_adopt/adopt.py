@@ -1,6 +1,7 @@
 """``hermetic adopt``: shows what it adds to a project as a diff, and adds it. No line of theirs changes."""
 
 import difflib
+import os
 import re
 import subprocess
 from dataclasses import dataclass, field
@@ -55,7 +56,10 @@ def plan(known: dict[str, Any]) -> Plan:
             made.person += [by_hand(blocks, where[0] if where else "your test settings")] if blocks else []
         elif Path(settings["file"]).stem != isolated.NAME:
             target, module = isolated.place(settings)
-            options["isolation_addopts"].insert(0, f"--ds={module}")
+            if known["named"] or os.environ.get("DJANGO_SETTINGS_MODULE"):
+                options["isolation_addopts"].insert(0, f"--ds={module}")
+            else:
+                made.person.append(f"a conftest.py names {settings['module']}: have it name {module}")
             if not target.exists():
                 text = isolated.module(settings, blocks, name)
                 made.edits.append(configuration.Edit(target, None, text))

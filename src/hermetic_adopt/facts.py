@@ -60,6 +60,8 @@ def facts(config: Any) -> dict[str, Any]:
     found = {
         "root": str(root),
         "file": str(config.inipath or ""),
+        # Else a conftest.py names the settings, later than any option could.
+        "named": bool(config.getoption("ds", default=None) or ini(config, "DJANGO_SETTINGS_MODULE")),
         "plugin": ini(config, "isolation") is not None,
         "options": {
             name: bool(config.getoption(name, default=None)) for name in ("disable_socket", "allow_hosts")
