@@ -171,9 +171,7 @@ def test_doctor_names_what_is_missing_until_nothing_is(tmp_path):
 
 
 def test_settings_that_a_conftest_configures_are_left_to_a_person(tmp_path):
-    conftest = (
-        "from django.conf import settings\n\ndef pytest_configure():\n    settings.configure(**{})\n"
-    )
+    conftest = "from django.conf import settings\n\ndef pytest_configure():\n    settings.configure(**{})\n"
     values = 'DATABASES={}, INSTALLED_APPS=[], SECRET_KEY="x"'
     files = {"pytest.ini": "[pytest]\n", "tests/test_it.py": "def test_it():\n    pass\n"}
     project = Project(tmp_path, {**files, "conftest.py": conftest.replace("**{}", values)})

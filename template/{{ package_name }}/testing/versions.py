@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
-LOWEST = {"pytest": "8.0", "pytest-django": "4.9", "django": "4.2"}
+LOWEST = {"pytest": "8.2", "pytest-asyncio": "1.3", "pytest-django": "4.9", "django": "4.2"}
 
 
 def refusal(lowest: dict[str, str] = LOWEST) -> str | None:
