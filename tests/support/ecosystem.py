@@ -14,6 +14,7 @@ import tarfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -169,7 +170,8 @@ def compare(name: str, scratch: Path, *options: str) -> tuple[Run, Run, set[str]
 
 
 def is_known(known: dict[str, list[str]], test: str, leak: str) -> bool:
-    return any(test.startswith(module) and leak in leaks for module, leaks in known.items())
+    patterns = [one for module, leaks in known.items() if test.startswith(module) for one in leaks]
+    return any(fnmatchcase(leak, one) for one in patterns)
 
 
 def main(names: list[str]) -> int:
@@ -189,7 +191,7 @@ def main(names: list[str]) -> int:
         first: dict[str, str] = {}
         for test, lines in unknown.items():
             for line in lines:
-                first.setdefault(leak_name(line), f"{test} {line}")
+                first.setdefault(leak_name(line), line)
         for leak, line in sorted(first.items(), key=lambda item: -reports[item[0]]):
             print(f"    {reports[leak]:4} x {line}")
         if "off:" in after.output:
