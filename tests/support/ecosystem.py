@@ -189,7 +189,7 @@ def main(names: list[str]) -> int:
         for test in sorted(new):
             print(f"    new failure: {test}")
         first: dict[str, str] = {}
-        for test, lines in unknown.items():
+        for lines in unknown.values():
             for line in lines:
                 first.setdefault(leak_name(line), line)
         for leak, line in sorted(first.items(), key=lambda item: -reports[item[0]]):
