@@ -140,3 +140,54 @@ def test_a_reload_does_not_blame_for_values(leaks):
     head = "import importlib, prod\ndef other(): importlib.reload(prod)"
 
     assert leaks("prod.load()", "prod.loaded is None", head=head, files=files) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "victim"),
+    [
+        (
+            "override_settings(TIME_ZONE='Asia/Tokyo').enable()",
+            "str(__import__('django').utils.timezone.get_default_timezone()) == 'America/Chicago'",
+        ),
+        (
+            "override_settings(MEDIA_URL='/other/').enable(); default_storage.base_url",
+            "default_storage.base_url != '/other/'",
+        ),
+        (
+            "override_settings(INSTALLED_APPS=['django.contrib.contenttypes']).enable()",
+            "apps.is_installed('django.contrib.auth')",
+        ),
+    ],
+    ids=["TIME_ZONE", "MEDIA_URL", "INSTALLED_APPS"],
+)
+def test_receivers_hear_of_the_end_of_an_override(leaks, change, victim):
+    head = """
+    from django.apps import apps
+    from django.core.files.storage import default_storage
+    from django.utils import timezone
+    timezone.get_default_timezone()
+    """
+
+    *_, line = leaks(change, victim, head=head)  # TIME_ZONE is in the environment, too.
+
+    assert line.startswith("attributes:settings (overridden, not undone)")
+
+
+def test_reverse_forgets_a_url_that_a_test_added(leaks):
+    head = """
+    import urls
+    from django.urls import NoReverseMatch, path, reverse
+    def is_found():
+        try: return bool(reverse('added'))
+        except NoReverseMatch: return False
+    """
+    polluter = """
+    from django.urls import clear_url_caches
+    urls.urlpatterns.append(path('added/', print, name='added'))
+    clear_url_caches()
+    assert is_found()
+    """
+
+    (line,) = leaks(polluter, "not is_found()", head=head)
+
+    assert line.startswith("attributes:urls.urlpatterns (")

@@ -270,6 +270,32 @@ def test_a_broken_database_fails_the_tests_that_use_it(project, run):
     assert "assert not self._finalizers" not in str(result.stdout)
 
 
+def test_a_database_without_a_driver_harms_no_test_that_does_not_use_it(project, run):
+    append(project.path / "settings.py", "DATABASES['other'] = {'ENGINE': 'nowhere', 'NAME': 'a'}")
+    project.makepyfile("def test_one(tmp_path):\n    pass\n\ndef test_two():\n    pass\n")
+
+    run().assert_outcomes(passed=2)
+
+
+def test_what_django_sets_on_a_test_case_is_left_alone(project, run):
+    project.makepyfile(
+        """
+        from django.test import TestCase
+
+        class TestA(TestCase):
+            def test_one(self):
+                self.client.cookies['a'] = '1'
+            def test_two(self):
+                assert not self.client.cookies
+                self.client.cookies['a'] = '1'
+            def test_three(self):
+                assert not self.client.cookies
+        """
+    )
+
+    assert "reset" not in str(run("--isolation-report").stdout)
+
+
 def test_a_run_without_django_is_left_alone(project, run):
     project.makeini("[pytest]\naddopts = -p hermetic.plugin -p no:cacheprovider\n")
     project.makepyfile(LEAKING.replace("not in", "in"))

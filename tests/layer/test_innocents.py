@@ -297,6 +297,38 @@ PATTERNS = {
         "prod.add('a')",
         "prod.by_app == {'shop': {}}",
     ),
+    "an object that fills itself, in a file that sets the same name": (
+        """
+        class Api:
+            defaults = {'page': 3}
+            def __getattr__(self, name):
+                if name not in self.defaults:
+                    raise AttributeError(name)
+                setattr(self, name, self.defaults[name])
+                return self.defaults[name]
+        api = Api()
+        """,
+        "assert prod.api.page == 3\nif not prod.api: prod.api.page = 4",
+        "'page' not in vars(prod.api)",
+    ),
+    "an inherited method that a test put back": (
+        """
+        class Base:
+            def allowed(self): return True
+        class Admin(Base): pass
+        """,
+        "original = prod.Admin.allowed; prod.Admin.allowed = None; prod.Admin.allowed = original",
+        "prod.Admin().allowed()",
+    ),
+    "a signal that production connects, in a file that connects another": (
+        """
+        from django.db.models.signals import post_save
+        def later(**options): pass
+        def start(): post_save.connect(later)
+        """,
+        "from django.core.signals import request_finished as r; r.disconnect(print); prod.start()",
+        "True",
+    ),
 }
 
 

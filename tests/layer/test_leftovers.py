@@ -126,3 +126,16 @@ def test_patches(leaks):
 
 def test_a_patch_that_ends_is_innocent(leaks):
     assert leaks("with mock.patch('shop.new_id'): pass") == []
+
+
+def test_a_child_of_multiprocessing_knows_that_it_ended(leaks):
+    polluter = """
+    import multiprocessing
+    child = multiprocessing.get_context('fork').Process(target=time.sleep, args=[20])
+    child.start()
+    sys.kept.append(child)
+    """
+
+    (line,) = leaks(polluter, "sys.kept[0].exitcode == -9", head="sys.kept = []", options=KEPT)
+
+    assert line.startswith("subprocesses:")

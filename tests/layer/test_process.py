@@ -61,4 +61,4 @@ def test_warning_filters_outlive_a_test_only_without_pytest_s_plugin(leaks):
 
     assert leaks(polluter) == []
     (line,) = leaks(polluter, victim, options=("-p", "no:warnings", "-o", "filterwarnings="))
-    assert line.startswith("warnings:filters (added [('ignore', None, Warning)]): ")
+    assert line.startswith("warnings:filters (added [('ignore', None, <class 'Warning'>)]): ")

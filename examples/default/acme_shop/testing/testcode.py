@@ -52,6 +52,10 @@ class TestCode:
         """Whether the code of the test calls one of these names, or derives a class from it."""
         return any({*names} & one.calls for one in self.found)
 
+    def mentions(self, name: str) -> bool:
+        """Whether the name stands anywhere in the code of the test."""
+        return any(name in one.mentioned for one in self.found)
+
     def read(self, file: Path) -> "Changes":
         if file not in self.files:
             self.files[file] = Changes(file)
@@ -78,6 +82,14 @@ class Changes:
     @cached_property
     def finder(self) -> Finder:
         return Finder(self.tree, str(self.file))
+
+    @cached_property
+    def mentioned(self) -> set[str]:
+        nodes = [*ast.walk(self.tree)]
+        aliases = {
+            one.name for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names
+        }
+        return aliases | {last_name(node) for node in nodes}
 
     @cached_property
     def calls(self) -> set[str]:

@@ -48,7 +48,8 @@ class Receivers(Probe):
             if added or gone:
                 words = [f"connected {shown(receiver(entry))}" for entry in added]
                 words += [f"disconnected {shown(receiver(entry))}" for entry in gone]
-                silent = not self.tests.calls("connect", "disconnect", "receiver")
+                named = self.tests.mentions(part.rpartition(".")[2])
+                silent = not (named and self.tests.calls("connect", "disconnect", "receiver"))
                 then = [*then]  # accept() changes the noted list.
                 yield self.leak(
                     part,

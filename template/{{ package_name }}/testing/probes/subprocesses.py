@@ -1,5 +1,6 @@
 """Subprocesses that outlive their test."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -73,6 +74,11 @@ class Subprocesses(Probe):
 
 
 def kill(pid: int) -> None:
+    for child in multiprocessing.active_children():
+        if child.pid == pid:  # Else its object would not know that it ended.
+            child.kill()
+            child.join()
+            return
     for made in living(subprocess.Popen):
         if made.pid == pid:
             with made:  # Which closes its pipes: open ones would end the run with a traceback.

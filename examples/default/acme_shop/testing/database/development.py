@@ -27,9 +27,8 @@ class DevelopmentDatabases:
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         if not settings.configured:
             return (yield)
-        for alias in connections:
-            name = connections[alias].settings_dict["NAME"]
-            test = connections[alias].settings_dict["TEST"].get("NAME")
+        for alias, database in connections.settings.items():  # An engine may not be installed.
+            name, test = database["NAME"], database["TEST"].get("NAME")
             if name and name not in (test, ":memory:"):  # A settings file may name test databases.
                 self.names[alias] = name
         connect = BaseDatabaseWrapper.connect

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.test import SimpleTestCase, TransactionTestCase
+from django.urls import clear_url_caches
 
 from ..leaks import ABSENT
 
@@ -84,6 +85,8 @@ class Namespace:
             if saved is not ABSENT:
                 refill(value, saved)
             self.put(key, value)
+            if key == "urlpatterns":
+                clear_url_caches()
 
         return revert
 

@@ -83,15 +83,18 @@ class Warnings(Snapshot):
         self.tests = tests
 
     def now(self) -> dict[str, Any]:
-        return {"filters": [*warnings.filters]}
+        self.live = warnings.filters
+        return {"filters": [*self.live]}
 
     def compared(self, part: str, before: Any, after: Any) -> Leak:
         added = [one[:3] for one in after if one not in before]
         silent = not self.tests.calls("simplefilter", "filterwarnings", "resetwarnings")
-        return self.differing(part, before, f"added {shown(added)}", silent=silent)
+        there = partial(self.live.__ne__, before)
+        return self.differing(part, before, f"added {shown(added)}", there=there, silent=silent)
 
     def put(self, part: str, value: Any) -> None:
-        warnings.filters[:] = value
+        # Not warnings.filters: while the guard reverts, it ignores warnings by filters of that moment.
+        self.live[:] = value
 
 
 def cwd() -> str | None:

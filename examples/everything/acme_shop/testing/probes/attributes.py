@@ -6,6 +6,9 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from django.apps import apps
+from django.core.signals import setting_changed
+
 from .. import compat
 from ..leaks import ABSENT, Leak, change
 from ..testcode import TestCode
@@ -69,7 +72,7 @@ class Attributes(Probe):
         settings = self.settings
         assert settings is not None, "note() comes first"
         if compat.settings_object() is not settings.owner:
-            revert = partial(compat.set_settings_object, settings.owner)
+            revert = partial(end_overrides, settings.owner)
             there = partial(is_overridden, settings.owner)
             yield self.leak("settings", OVERRIDDEN, revert, there=there, remedy=settings.remedy)
             return
@@ -105,6 +108,8 @@ class Attributes(Probe):
         """Whether production code may have changed this name of the project."""
         if namespace.foreign or namespace is self.settings:
             return False
+        if before is ABSENT and is_effective(namespace.owner, key, after):
+            return True
         reloaded = callable(before) and callable(after) and self.tests.calls("reload")
         return not (reloaded or self.tests.changes(key))
 
@@ -116,5 +121,37 @@ class Attributes(Probe):
         self.prepare()
 
 
+def end_overrides(owner: Any) -> None:
+    """Undo ``override_settings().enable()`` as ``disable()`` would: receivers hear of each setting."""
+    holder, names = compat.settings_object(), set[str]()
+    while holder is not owner and hasattr(holder, "default_settings"):
+        here = {name for name in vars(holder) if name.isupper()}
+        if "INSTALLED_APPS" in here and apps.stored_app_configs:
+            apps.unset_installed_apps()
+        names |= here
+        holder = holder.default_settings
+    compat.set_settings_object(owner)
+    for name in sorted(names):
+        value = getattr(owner, name, None)
+        setting_changed.send_robust(type(owner), setting=name, value=value, enter=False)
+
+
 def is_overridden(owner: Any) -> bool:
     return compat.settings_object() is not owner
+
+
+def is_effective(owner: Any, key: str, value: Any) -> bool:
+    """Whether the owner answers the same without its own attribute: it inherits it, or fills itself."""
+    if isinstance(owner, type):
+        inherited = next((vars(cls)[key] for cls in owner.__mro__[1:] if key in vars(cls)), ABSENT)
+        return inherited is value or (type(inherited) is type(value) and bool(inherited == value))
+    if not hasattr(type(owner), "__getattr__"):
+        return False
+    try:
+        delattr(owner, key)
+        again = getattr(owner, key, ABSENT)
+        return again is value or bool(again == value)
+    except Exception:  # It cannot answer without it.
+        return False
+    finally:
+        setattr(owner, key, value)
