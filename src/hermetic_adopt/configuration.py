@@ -36,7 +36,7 @@ class NotSure(Exception):
 
 def edit(root: Path, file: Path | None, options: dict[str, Any]) -> Edit | None:
     """Add the options that the file lacks. None where it has them all."""
-    if file is None:
+    if file is None or (file.name == "pyproject.toml" and not has_table(file)):
         return new(root, options)
     with file.open(encoding="utf-8", newline="") as opened:
         before = opened.read()
@@ -58,6 +58,11 @@ def edit(root: Path, file: Path | None, options: dict[str, Any]) -> Edit | None:
             return Edit(file, before, after)
     wanted = "\n        ".join(lines(options, is_toml))
     raise NotSure(f"add to the table of pytest in {file.name}:\n        {wanted}")
+
+
+def has_table(file: Path) -> bool:
+    """pytest takes the folder of a pyproject.toml for the root, also where the file does not configure it."""
+    return "pytest" in tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
 
 
 def new(root: Path, options: dict[str, Any]) -> Edit:

@@ -58,6 +58,12 @@ LAYOUTS = {
         "shop/settings.py": SETTINGS,
         "pyproject.toml": '[tool.pytest]\nDJANGO_SETTINGS_MODULE = "shop.settings"\npythonpath = ["."]\n',
     },
+    "unittest style, a pyproject.toml of other tools": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+        "pyproject.toml": '[project]\nname = "shop"\n\n[tool.other]\na = 1\n',
+    },
     "unittest style, manage.py alone": {
         **CODE,
         "shop/settings.py": SETTINGS,
