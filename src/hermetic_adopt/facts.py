@@ -132,7 +132,6 @@ def of_settings(settings: Any) -> dict[str, Any]:
         "apps": [*settings.INSTALLED_APPS],
         "caches": backends(settings.CACHES, "django.core.cache.backends", "LocMemCache", "DummyCache"),
         "storages": storages(settings),
-        "media": str(settings.MEDIA_ROOT),
         "layers": backends(layers, "channels.layers", "InMemoryChannelLayer"),
         "hasher": settings.PASSWORD_HASHERS[0],
         "engines": {alias: one.get("ENGINE") for alias, one in settings.DATABASES.items()},

@@ -71,18 +71,7 @@ def in_memory(settings: dict[str, Any]) -> list[Block]:
 
 def files(settings: dict[str, Any]) -> list[Block]:
     for setting, backend in settings["storages"].items():
-        if (
-            backend == "django.core.files.storage.FileSystemStorage"
-            and "hermetic-media-" not in settings["media"]
-        ):
-            code = 'MEDIA_ROOT = tempfile.mkdtemp(prefix="hermetic-media-")\n'
-            code += "atexit.register(shutil.rmtree, MEDIA_ROOT, ignore_errors=True)"
-            comment = (
-                "Uploads of tests do not lie among those of development. InMemoryStorage is faster where\n"
-            )
-            comment += "# no code asks for the path of a file."
-            reaches = f"uploads are written to {settings['media'] or 'the working directory'!r}"
-            return [Block(reaches, comment, code, ("atexit", "shutil", "tempfile"))]
+        # Those on disk stay: the guard names the files that a test leaves, and code may ask for their path.
         if not backend.startswith("django.core.files.storage"):
             code = f'{setting} = "{MEMORY_STORAGE}"'
             if setting == "STORAGES":
