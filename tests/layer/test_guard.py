@@ -37,7 +37,9 @@ def test_warn_lists_leaks_at_the_end(project, run, how):
     result = run(*["--isolation=warn"][: how == "option"])
 
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*isolation: leaks, reverted*", f"*::test_one leaks {LINE}"])
+    result.stdout.fnmatch_lines(
+        ["*isolation: 1 leak in 1 test, reverted*", f"1 test: {LINE}", "    *::test_one"]
+    )
 
 
 def test_off_leaves_the_leak(project, run):

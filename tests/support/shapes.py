@@ -116,6 +116,7 @@ def wheel() -> Path:
     """The package of the testing layer, built once for its content."""
     sources = [ROOT / "pyproject.toml", *sorted((ROOT / "template").glob("*package_name*/testing/**/*.py"))]
     sources += sorted((ROOT / "template").glob("*package_name*/postgresql/*.py"))
+    sources += sorted((ROOT / "src" / "hermetic_adopt").glob("*.py"))
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:12]
     folder = CACHE / "wheels" / digest
     with locked(folder.with_name(f"{digest}.lock")):

@@ -1,0 +1,151 @@
+"""``hermetic adopt``: shows what it adds to a project as a diff, and adds it. No line of theirs changes."""
+
+import difflib
+import os
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import configuration, facts
+from . import settings as isolated
+
+BASELINE = "isolation-baseline.txt"
+NETWORK = ["--disable-socket", "--allow-unix-socket", "--allow-hosts=127.0.0.1,::1"]
+DEFAULT = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
+
+
+@dataclass
+class Plan:
+    """What adopt writes, and what it leaves to a person."""
+
+    edits: list[configuration.Edit] = field(default_factory=list)
+    person: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+
+
+def look(folder: Path) -> dict[str, Any]:
+    """The facts; those of a project without settings in pytest's file, by the settings of its manage.py."""
+    options = []
+    try:
+        known = facts.of(folder)
+    except facts.Unknown:
+        known = {}
+    if not known.get("settings"):
+        for manage in sorted(folder.glob("manage.py")) + sorted(folder.glob("*/manage.py")):
+            if named := DEFAULT.search(manage.read_text(encoding="utf-8")):
+                options = [f"--ds={named[1]}"]
+                break
+        known = facts.of(folder, *options)
+    return known
+
+
+def plan(known: dict[str, Any]) -> Plan:
+    made, root, settings = Plan(), Path(known["root"]), known["settings"]
+    file = Path(known["file"]) if known["file"] else None
+    name = file.name if file else "pytest.ini" if not (root / "pyproject.toml").exists() else "pyproject.toml"
+    options = {"isolation": "warn", "isolation_baseline": BASELINE, "isolation_addopts": [*NETWORK]}
+    if not known["loop_scope"]:
+        options["asyncio_default_fixture_loop_scope"] = "function"
+    if settings:
+        made.found = summary(settings)
+        blocks = isolated.blocks(settings)
+        if settings["is_class"] or not settings["module"]:
+            where = [one["configures"] for one in known["conftests"] if one["configures"]]
+            made.person += [by_hand(blocks, where[0] if where else "your test settings")] if blocks else []
+        elif Path(settings["file"]).stem != isolated.NAME:
+            target, module = isolated.place(settings)
+            if known["named"] or os.environ.get("DJANGO_SETTINGS_MODULE"):
+                options["isolation_addopts"].insert(0, f"--ds={module}")
+            else:
+                made.person.append(f"a conftest.py names {settings['module']}: have it name {module}")
+            if not target.exists():
+                text = isolated.module(settings, blocks, name)
+                made.edits.append(configuration.Edit(target, None, text))
+        if settings["celery"] and not settings["celery"]["namespace"]:
+            made.person.append(
+                "Celery's app does not read Django's settings with a namespace: set task_always_eager and "
+                'broker_url = "memory://" where tests configure it'
+            )
+    else:
+        made.person.append(
+            "pytest found no settings of Django: set DJANGO_SETTINGS_MODULE, then run this again"
+        )
+    try:
+        edit = configuration.edit(root, file, options)
+        made.edits += [edit] if edit else []
+    except configuration.NotSure as error:
+        made.person.append(str(error))
+    made.person += [
+        f"{one['database']}: add django_db_setup to its arguments, or tests use the database of the settings"
+        for one in known["conftests"]
+        if one["database"]
+    ]
+    return made
+
+
+def summary(settings: dict[str, Any]) -> list[str]:
+    used = {
+        "channels": "Channels",
+        "procrastinate.contrib.django": "Procrastinate",
+        "rest_framework": "REST framework",
+    }
+    engines = sorted({(engine or "none").rpartition(".")[2] for engine in settings["engines"].values()})
+    found = [f"settings {settings['module'] or 'configured in code'}", f"database {', '.join(engines)}"]
+    found += ["Celery"] if settings["celery"] else []
+    return found + [name for app, name in used.items() if app in settings["apps"]]
+
+
+def by_hand(blocks: list[isolated.Block], where: str) -> str:
+    lines = [f"# {block.comment}\n{block.code}" for block in blocks]
+    return f"settings are no module here: merge into {where}:\n" + indented("\n".join(lines))
+
+
+def indented(text: str) -> str:
+    return "".join(f"        {line}\n" for line in text.splitlines()).rstrip()
+
+
+def main(folder: Path, dry_run: bool) -> int:
+    try:
+        known = look(folder)
+    except facts.Unknown as error:
+        print(f"pytest does not start here, so nothing was changed. It says:\n{indented(str(error))}")
+        return 2
+    made, root = plan(known), Path(known["root"])
+    if made.found:
+        print(f"Found: {'; '.join(made.found)}.\n")
+    for edit in made.edits:
+        name = edit.file.relative_to(root) if edit.file.is_relative_to(root) else edit.file
+        lines = ((edit.before or "").splitlines(True), edit.after.splitlines(True))
+        print(
+            "".join(
+                difflib.unified_diff(*lines, "/dev/null" if edit.before is None else f"a/{name}", f"b/{name}")
+            )
+        )
+        if not dry_run:
+            with edit.file.open("w", encoding="utf-8", newline="") as opened:
+                opened.write(edit.after)
+    if not made.edits:
+        print("Nothing to add.")
+    elif dry_run:
+        print("Nothing was written (--dry-run).")
+    else:
+        undo(root, made.edits)
+    if made.person:
+        print("\nFor a person to merge:")
+        for number, line in enumerate(made.person, 1):
+            print(f"    {number}. {line}")
+    print("\nNext: `pytest` lists the leaks; `hermetic doctor` says what is missing.")
+    return 0
+
+
+def undo(root: Path, edits: list[configuration.Edit]) -> None:
+    """git removes a new file on checkout only when it knows it."""
+    names = [str(edit.file) for edit in edits]
+    done = subprocess.run(["git", "add", "--intent-to-add", *names], cwd=root, capture_output=True)
+    if done.returncode == 0:
+        shown = " ".join(str(edit.file.relative_to(root)) for edit in edits)
+        print(f"Written. To undo it:\n\n    git checkout --no-overlay HEAD -- {shown}")
+    else:
+        print("Written. This folder is not in git: to undo it, remove these lines and files.")

@@ -1,0 +1,105 @@
+"""The file that configures pytest, and the lines that it gets: new ones, right below the table's header."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iniconfig import IniConfig
+
+COMMENT = "# Added by `hermetic adopt`; each line can go on its own."
+HEADERS = {
+    "pyproject.toml": ("[tool.pytest.ini_options]", "[tool.pytest]"),
+    "pytest.toml": ("[pytest]",),
+    ".pytest.toml": ("[pytest]",),
+    "setup.cfg": ("[tool:pytest]",),
+    "pytest.ini": ("[pytest]",),
+    ".pytest.ini": ("[pytest]",),
+    "tox.ini": ("[pytest]",),
+}
+
+
+@dataclass
+class Edit:
+    """A file as it is, and as it would be; ``before`` is None where there is none."""
+
+    file: Path
+    before: str | None
+    after: str
+
+
+class NotSure(Exception):
+    """The file is written in a way that a person should edit; the message says what to add."""
+
+
+def edit(root: Path, file: Path | None, options: dict[str, Any]) -> Edit | None:
+    """Add the options that the file lacks. None where it has them all."""
+    if file is None or (file.name == "pyproject.toml" and not has_table(file)):
+        return new(root, options)
+    with file.open(encoding="utf-8", newline="") as opened:
+        before = opened.read()
+    is_toml, headers = file.suffix == ".toml", HEADERS.get(file.name, ())
+    parse: Callable[[str, str], dict[str, Any]] = of_toml if is_toml else of_ini
+    for header in headers:
+        has = parse(before, header)
+        line = re.search(rf"^{re.escape(header)}[ \t]*(?:#[^\r\n]*)?\r?\n", before, re.MULTILINE)
+        if not line:
+            continue
+        lacks = {name: value for name, value in options.items() if name not in has}
+        if not lacks:
+            return None
+        end = "\r\n" if line[0].endswith("\r\n") else "\n"
+        added = end.join([COMMENT, *lines(lacks, is_toml), ""])
+        after = before[: line.end()] + added + before[line.end() :]
+        expected = has | (lacks if is_toml else {name: " ".join(as_list(one)) for name, one in lacks.items()})
+        if parse(after, header) == expected:
+            return Edit(file, before, after)
+    wanted = "\n        ".join(lines(options, is_toml))
+    raise NotSure(f"add to the table of pytest in {file.name}:\n        {wanted}")
+
+
+def has_table(file: Path) -> bool:
+    """pytest takes the folder of a pyproject.toml for the root, also where the file does not configure it."""
+    return "pytest" in tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+
+
+def new(root: Path, options: dict[str, Any]) -> Edit:
+    """A table at the end of pyproject.toml, or a pytest.ini. Django's runner finds tests in test*.py."""
+    options = {"python_files": ["test*.py"], **options}
+    file = root / "pyproject.toml"
+    if not file.exists():
+        return Edit(root / "pytest.ini", None, "\n".join(["[pytest]", COMMENT, *lines(options, False), ""]))
+    before = file.read_text(encoding="utf-8")
+    table = ["[tool.pytest.ini_options]", COMMENT, *lines(options, True), ""]
+    return Edit(file, before, before.rstrip("\n") + "\n\n" + "\n".join(table))
+
+
+def lines(options: dict[str, Any], is_toml: bool) -> list[str]:
+    if not is_toml:
+        return [f"{name} = {' '.join(as_list(value))}" for name, value in options.items()]
+    return [f"{name} = {quoted(value)}" for name, value in options.items()]
+
+
+def quoted(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(quoted, value))}]"
+    return f'"{value}"'
+
+
+def as_list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def of_toml(text: str, header: str) -> dict[str, Any]:
+    found: Any = tomllib.loads(text)
+    for name in header.strip("[]").split("."):
+        found = found.get(name, {})
+    return found
+
+
+def of_ini(text: str, header: str) -> dict[str, Any]:
+    found = IniConfig("", data=text.replace("\r\n", "\n"))
+    section = header.strip("[]")
+    return dict(found[section].items()) if section in found else {}

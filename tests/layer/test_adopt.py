@@ -1,0 +1,209 @@
+"""`hermetic adopt` and `hermetic doctor` in projects of several layouts, each a git repository."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import zygote
+
+SETTINGS = """
+SECRET_KEY = "tests"
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://localhost"}}
+ROOT_URLCONF = "shop.urls"
+"""
+PASSING = """
+import os
+from django.conf import settings
+
+def test_it():
+    os.environ["LEFT"] = "1"
+    assert settings.CACHES["default"]["BACKEND"].endswith("LocMemCache")
+"""
+CODE = {"shop/__init__.py": "", "shop/urls.py": "urlpatterns = []\n", "tests/test_it.py": PASSING}
+INI = "[pytest]\nDJANGO_SETTINGS_MODULE = shop.settings\npythonpath = .\naddopts = -q\n"
+TOML = """[project]
+name = "shop"  # [tool.pytest.ini_options]
+
+[tool.pytest.ini_options]  # theirs
+DJANGO_SETTINGS_MODULE = "shop.settings.test"
+pythonpath = ["src"]
+addopts = [
+    "-q",
+]
+
+[tool.other]
+a = 1
+"""
+LAYOUTS = {
+    "pytest.ini": {**CODE, "shop/settings.py": SETTINGS, "pytest.ini": INI},
+    "setup.cfg": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "setup.cfg": INI.replace("[pytest]", "[tool:pytest]"),
+    },
+    "tox.ini with CRLF": {**CODE, "shop/settings.py": SETTINGS, "tox.ini": INI.replace("\n", "\r\n")},
+    "pyproject.toml, a settings package, src": {
+        **{f"src/{name}" if name.startswith("shop") else name: text for name, text in CODE.items()},
+        "src/shop/settings/__init__.py": "",
+        "src/shop/settings/test.py": SETTINGS,
+        "pyproject.toml": TOML,
+    },
+    "native TOML": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "pyproject.toml": '[tool.pytest]\nDJANGO_SETTINGS_MODULE = "shop.settings"\npythonpath = ["."]\n',
+    },
+    "unittest style, a pyproject.toml of other tools": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+        "pyproject.toml": '[project]\nname = "shop"\n\n[tool.other]\na = 1\n',
+    },
+    "unittest style, manage.py alone": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+    },
+}
+
+
+class Project:
+    def __init__(self, path: Path, files: dict[str, str]) -> None:
+        self.path = path
+        for name, text in files.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(text.encode())
+        self.run("git", "init", "--quiet")
+        self.run("git", "add", "--all")
+        self.run(
+            "git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message", "Start"
+        )
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        source = zygote.LAYER.parents[2] / "src"
+        clean = {
+            key: value for key, value in os.environ.items() if not key.startswith(("DJANGO_", "PYTEST_"))
+        }
+        env = {
+            **clean,
+            "PYTHONPATH": str(source),
+            # The package's entry point loads it; here, nothing is installed.
+            "PYTEST_ADDOPTS": "-p hermetic.plugin -p no:cacheprovider -p no:xdist -p no:timeout",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return subprocess.run(command, cwd=self.path, env=env, capture_output=True, text=True)
+
+    def hermetic(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "hermetic_adopt", *arguments)
+
+    def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "pytest", *arguments)
+
+    def changes(self) -> str:
+        return self.run("git", "status", "--short", "--untracked-files=all").stdout
+
+    def diff(self) -> list[str]:
+        return self.run("git", "diff", "HEAD").stdout.splitlines()
+
+
+@pytest.fixture(autouse=True)
+def _links():
+    if not (zygote.LAYER.parents[2] / "src" / "hermetic").is_symlink():
+        pytest.skip("git made no symbolic links here")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_adopt_writes_no_line_of_theirs_and_the_suite_runs(tmp_path, layout):
+    project = Project(tmp_path, LAYOUTS[layout])
+
+    done = project.hermetic("adopt")
+    removed = [one for one in project.diff() if one.startswith("-") and not one.startswith("---")]
+    suite = project.pytest()
+
+    assert (done.returncode, removed) == (0, []), done.stdout + done.stderr
+    assert "For a person to merge" not in done.stdout
+    assert suite.returncode == 0, suite.stdout
+    assert "1 test: environ:LEFT (unset → '1'): use monkeypatch.setenv()" in suite.stdout
+    for file in tmp_path.glob("*.toml"):
+        tomllib.loads(file.read_text())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_twice_changes_nothing_and_one_checkout_undoes_it(tmp_path, layout):
+    project = Project(tmp_path, LAYOUTS[layout])
+    first = project.hermetic("adopt")
+    files = {
+        file: file.read_bytes() for file in tmp_path.rglob("*") if ".git" not in file.parts and file.is_file()
+    }
+
+    assert "Nothing to add." in project.hermetic("adopt").stdout
+    assert all(file.read_bytes() == content for file, content in files.items())
+    (undo,) = [line.strip() for line in first.stdout.splitlines() if line.strip().startswith("git checkout")]
+    assert project.changes()
+    project.run(*undo.split())
+    assert project.changes() == ""
+
+
+def test_a_dry_run_shows_the_same_and_writes_nothing(tmp_path):
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+
+    shown = project.hermetic("adopt", "--dry-run").stdout
+
+    assert "+isolation = warn" in shown
+    assert "+++ b/shop/hermetic_settings.py" in shown
+    assert project.changes() == ""
+
+
+def test_doctor_names_what_is_missing_until_nothing_is(tmp_path):
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+
+    before = project.hermetic("doctor")
+    project.hermetic("adopt")
+    adopted = project.hermetic("doctor")
+    project.pytest("--isolation-baseline-update")
+    recorded = project.hermetic("doctor")
+
+    assert (before.returncode, adopted.returncode, recorded.returncode) == (1, 1, 0), recorded.stdout
+    assert "the cache 'default' is shared" in before.stdout
+    assert "--disable-socket" in before.stdout
+    assert "1 missing." in adopted.stdout
+    assert "pytest --isolation-baseline-update" in adopted.stdout
+    assert "Nothing is missing." in recorded.stdout
+
+
+def test_settings_that_a_conftest_configures_are_left_to_a_person(tmp_path):
+    conftest = "from django.conf import settings\n\ndef pytest_configure():\n    settings.configure(**{})\n"
+    values = 'DATABASES={}, INSTALLED_APPS=[], SECRET_KEY="x"'
+    files = {"pytest.ini": "[pytest]\n", "tests/test_it.py": "def test_it():\n    pass\n"}
+    project = Project(tmp_path, {**files, "conftest.py": conftest.replace("**{}", values)})
+
+    shown = project.hermetic("adopt").stdout
+
+    assert "1. settings are no module here: merge into " in shown
+    assert "conftest.py:4" in shown
+    assert 'PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]' in shown
+    assert project.changes() == " M pytest.ini\n"
+
+
+def test_a_database_fixture_that_leaves_pytest_djangos_out_is_named(tmp_path):
+    fixture = "import pytest\n\n@pytest.fixture(scope='session')\ndef django_db_setup():\n    pass\n"
+    project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "tests/conftest.py": fixture})
+
+    assert "conftest.py:4: add django_db_setup to its arguments" in project.hermetic("adopt").stdout
+    assert "conftest.py:4 replaces pytest-django's set-up" in project.hermetic("doctor").stdout
+
+
+def test_a_project_that_pytest_cannot_start_is_left_alone(tmp_path):
+    project = Project(tmp_path, {"pytest.ini": INI})
+
+    done = project.hermetic("adopt")
+
+    assert done.returncode == 2
+    assert "pytest does not start here, so nothing was changed. It says:" in done.stdout
+    assert "No module named 'shop'" in done.stdout
+    assert project.changes() == ""

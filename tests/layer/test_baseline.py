@@ -1,0 +1,179 @@
+"""The baseline, a file of known leaks that can only shrink; ranked leaks; options of adopted projects."""
+
+import sys
+
+import pytest
+import zygote
+
+LEAKING = """
+import os
+
+def test_one():
+    os.environ['LEAK'] = '1'
+
+def test_two():
+    assert 'LEAK' not in os.environ
+"""
+KNOWN = "environ:LEAK\ttest_it.py::test_one"
+
+
+@pytest.fixture
+def baseline(project):
+    """The file, in a project whose configuration names it; the project starts to warn."""
+    tox = project.path / "tox.ini"
+    tox.write_text(f"{tox.read_text()}\nisolation = warn\nisolation_baseline = known.txt\n")
+    project.makepyfile(test_it=LEAKING)
+    return project.path / "known.txt"
+
+
+def lines(file):
+    return [line for line in file.read_text().splitlines() if not line.startswith("#")]
+
+
+def test_before_there_is_a_file_the_run_warns_and_says_how_to_record(baseline, run):
+    result = run()
+
+    result.assert_outcomes(passed=2)
+    assert "--isolation-baseline-update records these leaks in known.txt; a new one then fails" in str(
+        result.stdout
+    )
+    assert not baseline.exists()
+
+
+def test_a_recorded_leak_passes_is_reverted_and_counted(baseline, run):
+    first, second = run("--isolation-baseline-update"), run()
+
+    first.assert_outcomes(passed=2)
+    assert "1 leaks recorded in known.txt" in str(first.stdout)
+    assert lines(baseline) == [KNOWN]
+    second.assert_outcomes(passed=2)
+    assert second.ret == 0
+    assert "1 leaks are known (known.txt), and were reverted" in str(second.stdout)
+
+
+def test_a_new_leak_fails_although_the_mode_is_warn(baseline, run, project):
+    run("--isolation-baseline-update")
+    project.makepyfile(test_new="import os\n\ndef test_new():\n    os.environ['NEW'] = '1'\n")
+
+    result = run()
+
+    result.assert_outcomes(passed=3, errors=1)
+    assert "1 leak: environ:NEW" in str(result.stdout)
+    run("--isolation=warn").assert_outcomes(passed=3)
+
+
+def test_a_new_leak_does_not_enter_the_file(baseline, run, project):
+    run("--isolation-baseline-update")
+    project.makepyfile(test_new="import os\n\ndef test_new():\n    os.environ['NEW'] = '1'\n")
+
+    run("--isolation-baseline-update").assert_outcomes(passed=3, errors=1)
+
+    assert lines(baseline) == [KNOWN]
+
+
+def test_a_mended_leak_has_to_leave_the_file(baseline, run, project):
+    run("--isolation-baseline-update")
+    project.makepyfile(test_it=LEAKING.replace("os.environ['LEAK'] = '1'", "pass"))
+
+    kept = run()
+    other = run("-k", "test_two")
+    updated = run("--isolation-baseline-update")
+    after = run()
+
+    assert (kept.ret, other.ret, updated.ret, after.ret) == (1, 0, 0, 0)
+    assert "1 lines of known.txt no longer leak: --isolation-baseline-update removes them" in str(kept.stdout)
+    assert "environ:LEAK" in str(kept.stdout)
+    assert lines(baseline) == []
+
+
+def test_a_test_that_fails_has_not_mended_its_leak(baseline, run, project):
+    run("--isolation-baseline-update")
+    project.makepyfile(
+        test_it=LEAKING.replace("    os.environ['LEAK']", "    assert 0\n    os.environ['LEAK']")
+    )
+
+    run("--isolation-baseline-update").assert_outcomes(passed=1, failed=1)
+
+    assert lines(baseline) == [KNOWN]
+
+
+def test_an_update_without_a_file_is_refused_in_a_sentence(project, run):
+    project.makepyfile(test_it=LEAKING)
+
+    shown = str(run("--isolation-baseline-update").stdout)
+
+    assert "ERROR: --isolation-baseline-update has no file to write: name it" in shown
+
+
+def test_warn_ranks_what_most_tests_leak_first(project, run):
+    project.makepyfile(
+        """
+        import os, pytest
+
+        def test_once():
+            os.environ['ONCE'] = '1'
+
+        @pytest.mark.parametrize("n", range(5))
+        def test_often(n):
+            os.environ['OFTEN'] = '1'
+        """
+    )
+
+    result = run("--isolation=warn")
+
+    result.stdout.fnmatch_lines(
+        [
+            "*isolation: 2 leaks in 6 tests, reverted*",
+            "5 tests: environ:OFTEN (unset → '1'): use monkeypatch.setenv()",
+            "    *::test_often[[]0[]]",
+            "    and 2 more",
+            "1 test: environ:ONCE*",
+        ]
+    )
+
+
+def test_more_options_of_pytest_come_after_addopts_and_before_the_command_line(project, run):
+    tox = project.path / "tox.ini"
+    text = tox.read_text().replace("--ds=settings", "--ds=missing")
+    tox.write_text(f"{text}\nisolation_addopts = --ds=isolated --isolation=warn\n")
+    project.makepyfile(isolated="from settings import *\nPAGE_SIZE = 7\n")
+    project.makepyfile(
+        test_it="from django.conf import settings\n\ndef test_it():\n    assert settings.PAGE_SIZE == 7\n"
+    )
+
+    run().assert_outcomes(passed=1)
+    run("--ds=settings").assert_outcomes(failed=1)
+
+
+def test_versions_that_are_too_old_are_refused_in_a_sentence():
+    if "hermetic" not in sys.modules:
+        zygote.hermetic()
+    from hermetic.versions import refusal
+
+    assert refusal() is None
+    assert refusal({"pytest": "99.1"}).startswith("The testing layer needs pytest 99.1 or newer and found ")
+    assert refusal({"no-such-package": "1"}) == (
+        "The testing layer needs no-such-package 1 or newer, which is not installed: add it."
+    )
+
+
+def test_a_leak_of_a_fixture_can_be_in_the_file(baseline, run, project):
+    project.makepyfile(
+        test_it="""
+        import os, pytest
+
+        @pytest.fixture(scope="module")
+        def shop():
+            os.environ['LEAK'] = '1'
+
+        def test_one(shop):
+            pass
+        """
+    )
+    run("--isolation-baseline-update")
+
+    result = run()
+
+    result.assert_outcomes(passed=1)
+    assert lines(baseline) == ["environ:LEAK\tthe module fixture 'shop' in test_it.py"]
+    assert result.ret == 0
