@@ -365,3 +365,11 @@ def test_a_storage_whose_inside_was_renamed_is_emptied_all_the_same(leaks):
     polluter = "default_storage.save('a/b', ContentFile(b'')); default_storage.save('c', ContentFile(b''))"
 
     assert leaks(polluter, "default_storage.listdir('') == ([], [])", head=head) == []
+
+
+def test_a_part_that_is_switched_off_is_said_at_the_start(project, run):
+    project.makepyfile("def test_one(): pass")
+    sentence = "isolation: -p no: switched off hermetic-rollback, so tests may leak"
+
+    assert sentence in str(run("-p", "no:hermetic-rollback").stdout)
+    assert "switched off" not in str(run().stdout)

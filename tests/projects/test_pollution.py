@@ -1,82 +1,127 @@
-"""One command names the polluter of a test that fails only after another one."""
-
-import random
+"""One command names what a test needs, or suffers from: tests/layer/test_pollution.py has its search."""
 
 import pytest
 
-POLLUTER = """
+NEUTRAL = """
+import pytest
+
+@pytest.mark.parametrize("n", range(3))
+def test_neutral(n):
+    pass
+"""
+LEAVES = """
 from . import shop
 
-def test_polluter_{number}():
-    shop.rates.append({number})
+def test_leaves_{name}():
+    shop.rates.append("{name}")
 """
 VICTIM = """
 from . import shop
 
 def test_victim():
-    assert shop.rates == []
+    assert {condition}
 """
-NEUTRAL = """
-import pytest
+IMPORTED = """
+from . import shop
 
-@pytest.mark.parametrize("n", range(20))
-def test_neutral(n):
+shop.rates.append("import")
+
+def test_imported():
     pass
 """
+CLEAN, BOTH = "not shop.rates", "{*shop.rates} != {'one', 'two'}"
 
 
 @pytest.fixture
-def polluted(generate):
-    """A project in which one leak is let through, so that a victim depends on the order."""
-    project = generate(include_sample=False)
-    folder = project.path / "tests" / "polluted"
-    folder.mkdir()
-    (folder / "__init__.py").write_text('"""A planted polluter."""\n')
-    (folder / "shop.py").write_text("rates = []\n")
-    (folder / "test_polluter.py").write_text(POLLUTER.format(number=random.randrange(1000)))
-    (folder / "test_victim.py").write_text(VICTIM)
-    (folder / "test_neutral.py").write_text(NEUTRAL)
-    configuration = project.path / "pyproject.toml"
-    text = configuration.read_text()
-    configuration.write_text(
-        text.replace("[tool.pytest]\n", '[tool.pytest]\nisolation_keep = ["attributes:*.shop.rates"]\n')
+def suite(generate):
+    """A function: the files of a suite -> the project, in which one leak is let through."""
+
+    def get(**files):
+        project = generate(include_sample=False)
+        folder = project.path / "tests" / "polluted"
+        folder.mkdir()
+        (folder / "__init__.py").write_text('"""Planted polluters."""\n')
+        (folder / "shop.py").write_text("rates = []\n")
+        for name, text in {"test_neutral": NEUTRAL, **files}.items():
+            (folder / f"{name}.py").write_text(text)
+        configuration = project.path / "pyproject.toml"
+        kept = '[tool.pytest]\nisolation_keep = ["attributes:*.shop.rates"]\n'  # What the guard cannot see.
+        configuration.write_text(configuration.read_text().replace("[tool.pytest]\n", kept))
+        return project
+
+    return get
+
+
+def pollution(project, *options):
+    """What the command prints."""
+    command = ["python", "-m", f"{project.package.name}.testing.pollution", "--tests", "tests/polluted"]
+    return project.run(*command, *options, check=False).stdout
+
+
+def in_order(project, *names):
+    """The victim, and a seed whose order runs these tests before it."""
+    for seed in map(str, range(100)):
+        options = ["--collect-only", "-q", "-n0", f"--randomly-seed={seed}", "tests/polluted"]
+        order = project.pytest(*options).stdout
+        if all(order.index(name) < order.index("test_victim") for name in names):
+            return ["tests/polluted/test_victim.py::test_victim", "--seed", seed]
+    raise AssertionError("no such order")
+
+
+def see_it(project, text):
+    """The result of the command that the last line names."""
+    return project.run(*text.rpartition("See it:  uv run ")[2].split(), check=False).stdout
+
+
+def test_one_polluter(suite):
+    project = suite(test_one=LEAVES.format(name="one"), test_victim=VICTIM.format(condition=CLEAN))
+
+    text = pollution(project, *in_order(project, "test_one"))
+
+    assert text.startswith("Running tests/polluted up to tests/polluted/test_victim.py::test_victim, with ")
+    assert "\nrun 2 of about " in text
+    named = (
+        "tests/polluted/test_one.py::test_leaves_one\nmakes fail\ntests/polluted/test_victim.py::test_victim"
     )
-    return project
+    assert f"\n{named}\n" in text
+    assert "1 failed, 1 passed" in see_it(project, text)
 
 
-def red_seed(project) -> str:
-    """A seed whose order puts the polluter first."""
-    for seed in map(str, range(1, 40)):
-        done = project.pytest("-q", f"--randomly-seed={seed}", "tests/polluted", check=False)
-        if "test_victim" in done.stdout and done.returncode:
-            return seed
-    raise AssertionError("no order is red")
+def test_two_polluters_together(suite):
+    both = {name: LEAVES.format(name=name.removeprefix("test_")) for name in ("test_one", "test_two")}
+    project = suite(**both, test_victim=VICTIM.format(condition=BOTH))
+
+    text = pollution(project, *in_order(project, "test_one", "test_two"))
+
+    assert "\ntogether make fail\ntests/polluted/test_victim.py::test_victim\n" in text
+    assert "1 failed, 2 passed" in see_it(project, text)
 
 
-def test_the_polluter_is_named(polluted):
-    seed = red_seed(polluted)
-    command = ["python", "-m", f"{polluted.package.name}.testing.pollution"]
+def test_a_brittle_test_needs_a_state_setter(suite):
+    project = suite(test_one=LEAVES.format(name="one"), test_victim=VICTIM.format(condition="shop.rates"))
 
-    done = polluted.run(
-        *command,
-        "tests/polluted/test_victim.py::test_victim",
-        "--seed",
-        seed,
-        "--tests",
-        "tests/polluted",
-        check=False,
+    text = pollution(project, "tests/polluted/test_victim.py::test_victim", "--seed", "1")
+
+    named = (
+        "tests/polluted/test_one.py::test_leaves_one\nmakes pass\ntests/polluted/test_victim.py::test_victim"
     )
+    assert f"\n{named}\n" in text
+    assert "2 passed" in see_it(project, text)
 
-    assert "test_polluter.py::test_polluter_" in done.stdout.splitlines()[-1]
+
+def test_without_a_victim_it_takes_the_first_of_a_run(suite):
+    """Here, importing another module is enough."""
+    project = suite(test_imported=IMPORTED, test_victim=VICTIM.format(condition=CLEAN))
+
+    text = pollution(project)
+
+    assert "1 of 5 tests failed" in text
+    assert "importing tests/polluted/test_imported.py\nmakes fail\n" in text
+    assert "1 failed, 1 deselected" in see_it(project, text)
 
 
-def test_a_test_that_leaks_is_no_victim(polluted):
+def test_a_test_that_leaks_is_no_victim(suite):
     """It is named by its own run already."""
-    leaking = "import os\n\ndef test_leaks():\n    os.environ['LEAK'] = '1'\n"
-    (polluted.path / "tests" / "polluted" / "test_leaking.py").write_text(leaking)
-    (polluted.path / "tests" / "polluted" / "test_victim.py").unlink()
+    project = suite(test_leaking="import os\n\ndef test_leaks():\n    os.environ['LEAK'] = '1'\n")
 
-    command = ["python", "-m", f"{polluted.package.name}.testing.pollution", "--tests", "tests/polluted"]
-    done = polluted.run(*command, check=False)
-
-    assert "Every test passes in this order" in done.stdout.splitlines()[-1]
+    assert "Every test passes in this order" in pollution(project).splitlines()[-1]

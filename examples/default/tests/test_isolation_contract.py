@@ -43,7 +43,8 @@ def memo() -> list[str]:
 def test_the_testing_layer_is_on(pytestconfig):
     """A pytest.ini replaces [tool.pytest] of pyproject.toml, and `-p no:…` or an option a part of it."""
     on = pytestconfig.pluginmanager.has_plugin
-    names = [f"hermetic-{part}" for part in ("development", "guard", "rollback", "seeds")]
+    parts = ["clients", "development", "guard", "report", "rollback", "seeds", "tasks"]
+    names = [f"hermetic-{part}" for part in parts]
     off = [name for name in names if not on(name)]
     assert not off, f"{off} are off: see [tool.pytest] in pyproject.toml"
     assert pytestconfig.getoption("--disable-socket"), "the network is open: add --disable-socket"
@@ -110,6 +111,9 @@ class TestWhatProductionLeavesIsReset:
         assert default_storage.listdir("") == ([], [])
         default_storage.save("leak.txt", ContentFile(b"leak"))
 
+    @pytest.mark.skipif(
+        "not config.pluginmanager.has_plugin('randomly')", reason="pytest-randomly resets them"
+    )
     def test_random_numbers(self, twin):
         assert random.random() != random.Random(1).random()
         random.seed(1)
@@ -160,6 +164,7 @@ class TestWhatOnlyATestLeavesIsPutBack:
 
 
 class TestNothingReachesOutside:
+    @pytest.mark.filterwarnings("ignore:A test tried to use socket")  # Also under -W error.
     def test_the_network_is_blocked(self):
         with pytest.raises(RuntimeError, match="A test tried to"):
             socket.create_connection(("192.0.2.1", 80), timeout=1)

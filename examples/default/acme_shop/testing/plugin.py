@@ -77,6 +77,13 @@ def pytest_configure(config: pytest.Config) -> None:
         register(Guard(config, mode), "hermetic-guard")
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """What the command line switched off, so that no run lacks a part unnoticed."""
+    names = [f"hermetic-{name}" for name in (*PARTS, *TOGGLES, "development", "guard", "report")]
+    off = [name for name in names if config.pluginmanager.is_blocked(name)]
+    return f"isolation: -p no: switched off {', '.join(off)}, so tests may leak" if off else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Django is set up by now, so it is known which toggles the project uses."""

@@ -1,6 +1,8 @@
 """Rows made once for a module: each test sees them, and none can spoil them."""
 
+import os
 from types import SimpleNamespace
+from unittest import skipUnless
 
 import pytest
 from django.test import TestCase
@@ -40,6 +42,7 @@ def test_a_seed_of_conftest(sample_users: SimpleNamespace):
     assert not sample_users.staff.orders.exists()
 
 
+@skipUnless("PYTEST_VERSION" in os.environ, "manage.py test has no seeds")
 class TestInATestCase(TestCase):
     def test_its_tests_see_the_rows_too(self):
         assert Order.objects.count() == 21

@@ -1,37 +1,65 @@
-"""Finds the test that makes another one fail.
+"""Finds what makes a test fail that passes alone, or pass that fails alone.
 
     uv run python -m <layer>.pollution                       run the suite, take its first victim
     uv run python -m <layer>.pollution tests/test_a.py::test_b    in the order of the last run
     uv run python -m <layer>.pollution tests/test_a.py::test_b --seed 1234    in the order of that run
     uv run python -m <layer>.pollution --reversed --seed 1234             in the order of CI's reversed run
 
-pytest prints the seed at the top of a run ("Using --randomly-seed=1234"). The tests that ran before the victim are
-replayed in that order, and halved by detect-test-pollution until one is left.
+pytest prints the seed at the top of a run ("Using --randomly-seed=1234"). What ran before the victim is
+replayed in that order, and halved until one test is left, several that are needed together, or a module
+whose import is enough.
 """
 
 import argparse
 import os
-import re
 import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-RESULTS = "POLLUTION_RESULTS"
-FOUND = re.compile(r"^-> the polluting test is: (.+)$", re.MULTILINE)
+FOLDER = "POLLUTION_FOLDER"
 # Whatever pyproject.toml adds: one process, every test, and the cache with the last seed left as it is.
 # A test that leaks only warns: the guard names it, and reverts what it left, so it is no victim.
-PLAIN = ["-n0", "--maxfail=0", "-p", "no:cacheprovider", "--isolation=warn"]
+COMMON = ["--maxfail=0", "--isolation=warn", *(["-n0"] if find_spec("xdist") else [])]
+PLAIN = [*COMMON, "-p", "no:cacheprovider"]
+CACHED = [
+    *COMMON,
+    "-p",
+    "no:lfplugin",
+    "-p",
+    "no:nfplugin",
+]  # The last seed is read from the cache.
+IN_ORDER = ["-p", "no:randomly"]
+ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+MOST = 5  # Tests that are needed together.
 REVERSED = ["--randomly-dont-reorganize", "--reverse"]
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """As a plugin of the runs below: run the tests of the file `ids` in its order, or those up to `last`."""
+    yield  # Other plugins order them, too.
+    folder = Path(os.environ[FOLDER])
+    ids, last = ((folder / name).read_text().splitlines() for name in ("ids", "last"))
+    order = [item.nodeid for item in items]
+    (folder / "order").write_text("".join(f"{name}\n" for name in order))
+    if ids:
+        found = dict(zip(order, items, strict=True))
+        items[:] = [found[name] for name in ids if name in found]
+    elif last:
+        items[:] = items[: order.index(last[0]) + 1] if last[0] in order else []
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """As a plugin of the runs below: append who failed, in order, to the file in the environment."""
+    """Append who failed, in order, to the file `failed`."""
     if report.failed:
-        with Path(os.environ[RESULTS]).open("a") as file:
+        with Path(os.environ[FOLDER], "failed").open("a") as file:
             file.write(f"{report.nodeid}\n")
 
 
@@ -50,109 +78,181 @@ def main() -> int:
     )
     parser.add_argument("--tests", default="tests", help="folder of the tests (default: tests)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return find(
-            options.victim, options.seed, options.tests, Path(folder), backwards=options.reversed
-        )
-
-
-def find(
-    victim: str | None, seed: str | None, tests: str, folder: Path, backwards: bool = False
-) -> int:
     # A known seed, so that the order of the run can be asked for again.
-    seed = seed or ("last" if victim else str(int.from_bytes(os.urandom(4))))
-    ordering = ["-p", "randomly", f"--randomly-seed={seed}", *(REVERSED if backwards else [])]
-    if not victim:
-        print(f"Running {tests} with {shlex.join(ordering[2:])} ...", flush=True)
-    victims = [victim] if victim else failures(tests, ordering, folder)
-    order = collected(tests, ordering, cache=seed == "last")
-    if victim and victim not in order:
-        print(
-            f"{victim} is not among the {len(order)} tests of {tests}: give its id as pytest -v prints it."
-        )
-        return 2
-    for candidate in victims:
-        if failures(candidate, ["-p", "no:randomly"], folder):
-            print(f"{candidate} also fails alone: no other test is needed for that.")
-            continue
-        earlier = order[: order.index(candidate)]
-        print(
-            f"{candidate} passes alone; {len(earlier)} tests ran before it: "
-            f"about {len(earlier).bit_length()} runs to halve them down to one ...",
-            flush=True,
-        )
-        if polluter := bisect(candidate, earlier, folder):
-            print(
-                f"\n{polluter}\nmakes fail\n{candidate}\n\nSee it:  uv run pytest -p no:randomly",
-                end=" ",
-            )
-            print(shlex.join([polluter, candidate]))
-            return 0
-        print(
-            f"{candidate} passes after those tests in this order; give the seed of a run in which it failed."
-        )
-    if not victims:
-        print(
+    seed = options.seed or ("last" if options.victim else str(int.from_bytes(os.urandom(4))))
+    order = ["-p", "randomly", f"--randomly-seed={seed}", *(REVERSED if options.reversed else [])]
+    if options.victim:
+        return of_victim(options.victim, options.tests, order, cached=seed == "last")
+    return of_suite(options.tests, order, seed)
+
+
+def of_suite(tests: str, ordering: list[str], seed: str) -> int:
+    """Run the suite, and search for what makes its first victim fail: a test that passes alone."""
+    say(f"Running {tests} with {shlex.join(ordering[2:])} ...")
+    order, failed = run([tests, *ordering, *PLAIN])
+    say(f"{len(failed)} of {len(order)} tests failed.")
+    for victim in failed:
+        search = Search(victim, order, fails=True)
+        if not search.fails_alone():
+            return search.polluters()
+        say(f"{victim} also fails alone; give its id to search for a test that makes it pass.")
+    if not failed:
+        say(
             f"Every test passes in this order (seed {seed}); try again, or give the seed of a failing run."
         )
     return 1
 
 
-def failures(target: str, ordering: list[str], folder: Path) -> list[str]:
-    """Run tests; return the ids of those that failed, but for those that the isolation guard names itself."""
-    results = folder / "results"
-    results.write_text("")
-    run([target, *ordering, *PLAIN, "-p", __spec__.name], {RESULTS: str(results)})
-    return [*dict.fromkeys(results.read_text().splitlines())]
+def of_victim(victim: str, tests: str, ordering: list[str], cached: bool) -> int:
+    """Search for what the outcome of this test depends on."""
+    say(f"Running {tests} up to {victim}, with {shlex.join(ordering[2:])} ...")
+    order, failed = run([tests, *ordering, *(CACHED if cached else PLAIN)], last=victim)
+    if victim not in order:
+        say(
+            f"{victim} is not among the {len(order)} tests of {tests}: give its id as pytest -v prints it."
+        )
+        return 2
+    search = Search(victim, order, fails=victim in failed)
+    return search.setters() if search.fails_alone() else search.polluters()
 
 
-def collected(tests: str, ordering: list[str], cache: bool) -> list[str]:
-    """The ids of all tests, in that order; the seed of the last run is in pytest's cache."""
-    plain = [] if cache else ["-p", "no:cacheprovider"]
-    output = run([tests, "--collect-only", "-q", "-n0", *ordering, *plain]).stdout
-    return [
-        line for line in output.splitlines() if "::" in line and not line.startswith((" ", "ERROR"))
-    ]
+class Search:
+    """The runs for one victim: each is announced, and none is repeated.
 
+    What comes before the victim is a list of units: the id of a test runs it, the path of a file only
+    imports it. No other file is collected, so that the import of a module is a suspect like any test.
+    """
 
-def bisect(victim: str, earlier: list[str], folder: Path) -> str | None:
-    ids = folder / "ids"
-    ids.write_text("".join(f"{name}\n" for name in [*earlier, victim]))
-    # Not `-m`: it hands its own module name to pytest as a plugin.
-    command = [
-        sys.executable,
-        "-c",
-        "import sys, detect_test_pollution as tool; sys.exit(tool.main())",
-    ]
-    command += ["--failing-test", victim, "--testids-file", str(ids)]
-    done = subprocess.run(
-        command,
-        env={**os.environ, "PYTEST_ADDOPTS": shlex.join(PLAIN)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    found = FOUND.search(done.stdout)
-    if not found and "unexpected pass" in done.stdout:
-        print("No single test is enough: at least two together make it fail.")
-    elif not found and "it passed?" not in done.stdout:
-        print(done.stdout)
-    return found and found[1]
+    def __init__(self, victim: str, order: list[str], fails: bool) -> None:
+        self.victim = victim
+        at = order.index(victim)
+        self.earlier, self.later = order[:at], order[at + 1 :]
+        # pytest imports the files of later tests, too, before the first test.
+        self.before = [*dict.fromkeys(file_of(one) for one in self.later), *self.earlier]
+        self.files = [*dict.fromkeys(file_of(one) for one in order)]
+        self.known = {self.key(self.before): fails}
+        self.about = 3 + len(self.before).bit_length()
+        self.runs = 1
+
+    def key(self, units: Sequence[str]) -> tuple[str, ...]:
+        """The tests and files of these units, in the order in which pytest collects files."""
+        files = {file_of(one) for one in [*units, self.victim]}
+        tests = [one for one in units if "::" in one]
+        return *sorted(files, key=lambda file: Path(file).parts), *tests, self.victim
+
+    def fails(self, units: Sequence[str]) -> bool:
+        """Whether the victim fails after these units."""
+        key = self.key(units)
+        if not any("::" in one for one in units) and self.known.get(self.key(self.files)) is False:
+            return False  # It passes with every file imported.
+        if key not in self.known:
+            files, tests = ([one for one in key if ("::" in one) is test] for test in (False, True))
+            count, self.runs = len(tests) - 1, self.runs + 1
+            after = f"after {count} test{'s' * (count > 1)}"
+            what = (after if count else f"{len(files)} modules imported") if units else "alone"
+            say(f"run {self.runs} of about {max(self.about, self.runs)}, {what}:", end=" ")
+            _, failed = run([*files, *IN_ORDER, *PLAIN], tests)
+            self.known[key] = self.victim in failed
+            say("it fails" if self.known[key] else "it passes")
+        return self.known[key]
+
+    def fails_alone(self) -> bool:
+        """If it passes with every file imported, it passes alone, and no import makes it fail: one run."""
+        in_order = self.known[self.key(self.before)]
+        return (not in_order or self.fails(self.files)) and self.fails([])
+
+    def passes(self, units: Sequence[str]) -> bool:
+        return not self.fails(units)
+
+    def polluters(self) -> int:
+        """The victim passes alone: name what makes it fail."""
+        if self.passes(self.before):
+            say(
+                f"{self.victim} passes alone, and after those tests in this order; give the seed of a run "
+                "in which it failed."
+            )
+            return 1
+        return self.name(self.fewest(self.fails, self.before), "fail")
+
+    def setters(self) -> int:
+        """The victim fails alone: name what makes it pass, if anything does."""
+        for units in (self.before, [*self.later, *self.earlier]):
+            if self.passes(units):
+                return self.name(self.fewest(self.passes, units), "pass")
+        say(
+            f"{self.victim} fails alone, and after all other tests: the cause is in the test itself."
+        )
+        return 1
+
+    def fewest(self, fit: Callable[[Sequence[str]], bool], units: list[str]) -> list[str]:
+        """The fewest of these units, in their order, that fit; none when chance decides."""
+        one = units
+        while len(one) > 1:
+            first, second = one[: len(one) // 2], one[len(one) // 2 :]
+            one = first if fit(first) else second  # Where it must be, if one is enough.
+        if not fit(one):
+            say("No single test is enough: searching for those that are needed together.")
+            self.about = self.runs + 2 * len(units).bit_length() + 4
+            one = self.together(fit, units)
+        for at, unit in enumerate(one):
+            imported = [*one[:at], file_of(unit), *one[at + 1 :]]
+            if imported != one and fit(imported):
+                one = imported
+        return one
+
+    def together(self, fit: Callable[[Sequence[str]], bool], units: list[str]) -> list[str]:
+        """Find the last one that is needed, by the shortest list that fits; then the one before it."""
+        needed: list[str] = []
+        while not fit(needed):
+            if len(needed) == MOST or not units:
+                return []
+            few, enough = 0, len(units)
+            while few + 1 < enough:
+                middle = (few + enough) // 2
+                few, enough = (few, middle) if fit([*units[:middle], *needed]) else (middle, enough)
+            needed, units = [units[few], *needed], units[:few]
+        return needed
+
+    def name(self, found: list[str], effect: str) -> int:
+        if not found:
+            say(f"Chance, or more than {MOST} tests together, make {self.victim} {effect}.")
+            return 1
+        names = [one if "::" in one else f"importing {one}" for one in found]
+        verb = "together make" if len(found) > 1 else "makes"
+        say("", " and\n".join(names), f"{verb} {effect}", self.victim, "", sep="\n")
+        if effect == "pass":
+            say("It fails alone: what it needs is set there, and belongs into a fixture.")
+        imports = [f"--deselect={one}" for one in found if "::" not in one]
+        say("See it:  uv run pytest", shlex.join([*IN_ORDER, *imports, *found, self.victim]))
+        return 0
 
 
 def run(
-    arguments: list[str], extra: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
-        env={**os.environ, **(extra or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        sys.exit(f"{done.stdout}\npytest {shlex.join(arguments)} ended with {done.returncode}")
-    return done
+    arguments: list[str], ids: Sequence[str] = (), last: str = ""
+) -> tuple[list[str], list[str]]:
+    """Run pytest; return the ids of its tests, in order, and of those that failed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, lines in {"ids": ids, "last": [last], "order": [], "failed": []}.items():
+            (folder / file).write_text("".join(f"{line}\n" for line in lines if line))
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *arguments, "-p", __spec__.name],
+            env={**os.environ, FOLDER: name},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if done.returncode not in ENDED:
+            sys.exit(f"{done.stdout}\npytest {shlex.join(arguments)} ended with {done.returncode}")
+        order, failed = ((folder / file).read_text().splitlines() for file in ("order", "failed"))
+        return order, [*dict.fromkeys(failed)]
+
+
+def file_of(unit: str) -> str:
+    return unit.partition("::")[0]
+
+
+say = partial(print, flush=True)
 
 
 if __name__ == "__main__":

@@ -174,6 +174,7 @@ def test_a_forgotten_eager_is_refused(settings):
         process_order.delay(1)
 
 
+@pytest.mark.filterwarnings("ignore:task_always_eager has no effect")  # Also under -W error.
 def test_send_task_is_refused():
     with pytest.raises(pytest.fail.Exception, match="celery_live_worker"):
         current_app.send_task(process_order.name, (1,))

@@ -1,0 +1,62 @@
+"""What readers of Django's and pytest's documents do in a fresh project is green, or said in one sentence."""
+
+import pytest
+import shapes
+
+SHAPES = ["default", pytest.param("everything", marks=pytest.mark.slow)]
+COMMANDS = {
+    "manage.py test": ["python", "manage.py", "test", "--settings=acme_shop.test_settings"],
+    "no random order": ["pytest", "-q", "-p", "no:randomly"],
+    "warnings are errors": ["pytest", "-q", "-W", "error"],
+}
+CONTRACT = "tests/test_isolation_contract.py"
+# Parts whose absence the contract test names; `-p no:` of pytest-socket is an unknown option already.
+PARTS = ["clients", "development", "guard", "report", "rollback", "seeds", "tasks"]
+INI = "[{section}]\nDJANGO_SETTINGS_MODULE = acme_shop.test_settings\nasyncio_mode = auto\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_fresh_project_is_green(generate, shape, command):
+    generate(**shapes.catalogue()[shape]).run(*COMMANDS[command])
+
+
+@pytest.fixture
+def contract(generate):
+    """A function: options -> the output of the contract test that says whether the layer is on."""
+    project = generate(include_sample=False)
+    test = f"{CONTRACT}::test_the_testing_layer_is_on"
+
+    def run(*options, check=False):
+        return project.pytest(*options, test, check=check).stdout
+
+    run.path = project.path
+    return run
+
+
+def test_each_part_that_is_off_is_named(contract):
+    contract(check=True)
+    for part in PARTS:
+        text = contract("-p", f"no:hermetic-{part}")
+        assert f"['hermetic-{part}'] are off: see [tool.pytest] in pyproject.toml" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "section"),
+    [("pytest.ini", "pytest"), ("tests/setup.cfg", "tool:pytest"), ("tests/tox.ini", "pytest")],
+)
+def test_a_configuration_that_replaces_ours_is_noticed(contract, file, section):
+    (contract.path / file).write_text(INI.format(section=section))
+
+    text = contract()
+
+    assert "'hermetic-guard'" in text
+    assert "are off: see [tool.pytest] in pyproject.toml" in text
+
+
+@pytest.mark.parametrize(("file", "section"), [("setup.cfg", "tool:pytest"), ("tox.ini", "pytest")])
+def test_a_configuration_beside_ours_replaces_nothing(contract, file, section):
+    """pytest reads pyproject.toml first."""
+    (contract.path / file).write_text(INI.format(section=section))
+
+    contract(check=True)
