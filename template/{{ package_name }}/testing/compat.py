@@ -124,7 +124,8 @@ def committing_case_hooks() -> dict[str, Any]:
     case = import_module("django.test").TransactionTestCase
     case._databases_names, case._should_reload_connections  # noqa: B018
     return {
-        name: getattr_static(case, name) for name in ("_fixture_teardown", "_reset_sequences")
+        name: getattr_static(case, name)
+        for name in ("_fixture_setup", "_fixture_teardown", "_reset_sequences")
     }
 
 

@@ -30,6 +30,7 @@ def write():
     assert [shelf.name for shelf in Shelf.objects.order_by("pk")] == ["upper", "lower"]
     assert not Box.objects.exists()
     one = Box.objects.create(shelf_id=1)
+    assert one.pk == 1 or connection.in_atomic_block  # Numbers begin anew.
     two = Box.objects.create(shelf_id=2, inside=one)
     one.inside = two
     one.save()
@@ -39,7 +40,7 @@ def write():
 
 @commits
 def test_rows():
-    assert write().pk == 1
+    write()
     Shelf.objects.using("other").create(name="other")
 
 

@@ -9,7 +9,7 @@ import hashlib
 from contextlib import suppress
 from typing import Any
 
-from django.db import Error
+from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .. import compat
@@ -214,6 +214,8 @@ class PostgreSQLImage:
 
     def close(self) -> None:
         """Or the database could not be cloned or dropped."""
-        for connection in (self.own, self.connection):
-            connection.close()
-            connection.close_pool()
+        name = self.connection.settings_dict["NAME"]
+        for connection in [self.own, *connections.all(initialized_only=True)]:
+            if connection.settings_dict["NAME"] == name and connection.vendor == "postgresql":
+                connection.close()
+                connection.close_pool()

@@ -114,13 +114,18 @@ class RestoredDatabases:
             for manager in caching_managers():
                 manager.clear_cache()
 
+        def _fixture_setup(cls: type[TransactionTestCase]) -> None:
+            for alias in cls._databases_names(include_mirrors=False):
+                if alias in images:  # PostgreSQL's sequences went on in tests that rolled back.
+                    images[alias].sequences()
+            before["_fixture_setup"].__func__(cls)
+
         def _reset_sequences(alias: str) -> None:
-            if alias in images:  # Rows of migrations are there, so 1 may be taken.
-                images[alias].sequences()
-            else:
+            if alias not in images:  # Else rows of migrations are there, so 1 may be taken.
                 before["_reset_sequences"](alias)
 
         TransactionTestCase._fixture_teardown = _fixture_teardown
+        TransactionTestCase._fixture_setup = classmethod(_fixture_setup)
         TransactionTestCase._reset_sequences = staticmethod(_reset_sequences)
         try:
             return (yield)
