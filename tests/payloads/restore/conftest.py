@@ -11,7 +11,9 @@ def content(connection):
     with connection.cursor() as cursor:
         found = {}
         for table in connection.introspection.table_names(cursor):
-            columns = [column.name for column in connection.introspection.get_table_description(cursor, table)]
+            columns = [
+                column.name for column in connection.introspection.get_table_description(cursor, table)
+            ]
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
             found[table] = columns, sorted(map(repr, cursor.fetchall()))
         if connection.vendor == "postgresql":

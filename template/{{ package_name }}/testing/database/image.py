@@ -42,18 +42,26 @@ class SQLiteImage:
         return len(self.pages)
 
     def take(self) -> None:
-        pages = sqlite3.connect(":memory:", check_same_thread=False)
-        self.connection.ensure_connection()
-        self.connection.connection.backup(pages)
-        self.pages.append(pages)
+        self.pages.append(sqlite3.connect(":memory:", check_same_thread=False))
+        self.copy(self.opened(), self.pages[-1])
 
     def drop(self) -> None:
         self.pages.pop().close()
 
     def restore(self) -> bool:
+        self.copy(self.pages[-1], self.opened())
+        return True
+
+    def opened(self) -> sqlite3.Connection:
+        """The database's connection, outside a transaction."""
         self.connection.ensure_connection()
         if self.connection.connection.in_transaction:
             self.connection.connection.rollback()
+        if not self.connection.in_atomic_block and not self.connection.get_autocommit():
+            self.connection.set_autocommit(True)  # In memory, it is never closed.
+        return self.connection.connection
+
+    def copy(self, source: sqlite3.Connection, target: sqlite3.Connection) -> None:
         deadline = time.monotonic() + PATIENCE
 
         def progress(status: int, remaining: int, total: int) -> None:
@@ -65,8 +73,7 @@ class SQLiteImage:
                     self.connection.alias, holders or "another process or connection"
                 )
 
-        self.pages[-1].backup(self.connection.connection, progress=progress, sleep=0.01)
-        return True
+        source.backup(target, progress=progress, sleep=0.01)
 
     def sequences(self) -> None:
         """They are rows of the database, so a rollback takes them back too."""
@@ -80,7 +87,7 @@ def _open_transactions(connection: BaseDatabaseWrapper) -> Generator[str]:
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for one in gc.get_objects():
         with suppress(Exception):
-            if isinstance(one, BaseDatabaseWrapper) and one is not connection:
-                if one.alias == connection.alias and one.connection.in_transaction:
-                    thread = names.get(compat.thread_of(one), "that has ended")
-                    yield f"the connection of thread {thread!r}"
+            other = isinstance(one, BaseDatabaseWrapper) and one is not connection
+            if other and one.alias == connection.alias and one.connection.in_transaction:
+                thread = names.get(compat.thread_of(one), "that has ended")
+                yield f"the connection of thread {thread!r}"

@@ -21,10 +21,12 @@ CATALOGUE = {
 }  # fmt: skip
 # Changes with each change of the schema, and with nothing else.
 SCHEMA = " || ';' || ".join(
-    f"(SELECT concat(count(*), ' ', max(xmin::text::bigint)) FROM pg_{table} WHERE {oid} >= 16384)"
+    f"(SELECT concat(count(*), ' ', max(xmin::text::bigint)) FROM pg_{table} WHERE {oid} >= 16384)"  # noqa: S608
     for table, oid in CATALOGUE.items()
 )
-OURS = "n.nspname !~ '^testing_pristine' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+OURS = (
+    "n.nspname !~ '^testing_pristine' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+)
 TAKE = f"""
 DROP SCHEMA IF EXISTS <SCHEMA> CASCADE;
 CREATE SCHEMA <SCHEMA>;
@@ -67,6 +69,10 @@ CREATE FUNCTION <SCHEMA>.restore() RETURNS boolean LANGUAGE plpgsql
 DECLARE t record; found boolean; changed boolean;
 BEGIN
     IF (SELECT state FROM <SCHEMA>.schema) <> {SCHEMA} THEN RETURN false; END IF;
+    -- Whoever has written and not committed yet has to come to an end first.
+    FOR t IN SELECT * FROM <SCHEMA>.tables WHERE number > 0 OR pg_relation_size(id) > 0 LOOP
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE MODE', t.name);
+    END LOOP;
     FOR attempt IN 1..5 LOOP  -- Where triggers run, to clear one table may write to another.
         changed := false;
         SET CONSTRAINTS ALL DEFERRED;
@@ -106,7 +112,7 @@ BEGIN
     RETURN false;
 END $$;
 INSERT INTO <SCHEMA>.schema SELECT {SCHEMA};
-"""
+"""  # noqa: S608
 # Triggers and foreign keys are for those who write, where the role may say so.
 ROLE = "SET session_replication_role = replica"
 # What a new connection would have, without a new connection; prepared statements may stay.
@@ -160,7 +166,9 @@ class PostgreSQLImage:
         role = ROLE if self.query(superuser)[0][0] else ""
         with self.own.cursor() as cursor:
             cursor.execute(TAKE.replace("<SCHEMA>", self.schema).replace("<ROLE>", role))
-        with suppress(Error):  # The role may not, or a connection is open: the schema is not undone.
+        with suppress(
+            Error
+        ):  # The role may not, or a connection is open: the schema is not undone.
             self.clone(str(self.connection.settings_dict["NAME"]), self.copy)
             self.copied.add(self.depth)
 
@@ -208,7 +216,8 @@ class PostgreSQLImage:
                 self.query(f"SELECT pg_terminate_backend({process})")
             self.query(f"SELECT {self.schema}.restore()")
         text = ", ".join(
-            f"{name} (process {process}, {state}: {query})" for process, name, state, query in holders
+            f"{name} (process {process}, {state}: {query})"
+            for process, name, state, query in holders
         )
         return DatabaseLocked(self.connection.alias, text or "a connection that is closed now")
 

@@ -76,7 +76,9 @@ class RestoredDatabases:
     def new_image(self, alias: str) -> Image | None:
         connection = connections[alias]
         name, kind = connection.settings_dict["NAME"], IMAGES.get(connection.vendor)
-        is_test = name != self.development.get(alias) and not connection.settings_dict["TEST"]["MIRROR"]
+        is_test = (
+            name != self.development.get(alias) and not connection.settings_dict["TEST"]["MIRROR"]
+        )
         for image in self.images.values():
             other = image.connection.settings_dict
             if (other["NAME"], other["HOST"]) == (name, connection.settings_dict["HOST"]):

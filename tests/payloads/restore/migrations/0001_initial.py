@@ -2,8 +2,9 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 # What Django does not make: each of these is a way for a flush or a refill to fail.
-POSTGRESQL = '''
-CREATE TABLE odd_parent (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, twice int GENERATED ALWAYS AS (a * 2) STORED);
+POSTGRESQL = """
+CREATE TABLE odd_parent (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int,
+    twice int GENERATED ALWAYS AS (a * 2) STORED);
 CREATE TABLE odd_child (id serial PRIMARY KEY, parent bigint REFERENCES odd_parent);  -- Checked at once.
 INSERT INTO odd_parent (a) VALUES (1), (2);
 INSERT INTO odd_child (parent) SELECT id FROM odd_parent;
@@ -18,7 +19,7 @@ CREATE TRIGGER odd AFTER INSERT OR DELETE ON odd_part FOR EACH ROW EXECUTE FUNCT
 CREATE SEQUENCE odd_sequence START 7;
 CREATE SCHEMA odd;
 CREATE TABLE odd.elsewhere (a int);
-'''
+"""
 
 
 def fill(apps, schema_editor):
@@ -31,8 +32,7 @@ def fill(apps, schema_editor):
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies = []
-    operations = [
+    operations = [  # noqa: RUF012
         migrations.CreateModel(
             "Shelf",
             [

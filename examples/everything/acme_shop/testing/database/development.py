@@ -15,6 +15,17 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
+def development_names() -> dict[str, Any]:
+    """The names in the settings, before test databases are there, without those of test databases."""
+    names = {}
+    for alias in connections:
+        name = connections[alias].settings_dict["NAME"]
+        test = connections[alias].settings_dict["TEST"].get("NAME")
+        if name and name not in (test, ":memory:"):  # A settings file may name test databases.
+            names[alias] = name
+    return names
+
+
 class DevelopmentDatabases:
     """Notes the names in the settings when the run starts, and refuses to connect to them."""
 
@@ -27,11 +38,7 @@ class DevelopmentDatabases:
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         if not settings.configured:
             return (yield)
-        for alias in connections:
-            name = connections[alias].settings_dict["NAME"]
-            test = connections[alias].settings_dict["TEST"].get("NAME")
-            if name and name not in (test, ":memory:"):  # A settings file may name test databases.
-                self.names[alias] = name
+        self.names = development_names()
         connect = BaseDatabaseWrapper.connect
 
         def checked_connect(connection: BaseDatabaseWrapper) -> None:
