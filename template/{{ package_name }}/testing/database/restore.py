@@ -7,12 +7,15 @@ when one of a module or class has ended. Other databases than PostgreSQL and SQL
 """
 
 from collections.abc import Callable, Generator
+import threading
 from functools import partial
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 
 from .. import compat
@@ -21,6 +24,7 @@ from .development import development_names
 from .image import SQLiteImage
 from .image_postgresql import PostgreSQLImage, renewed
 from .items import commits, databases
+from .rollback import worker
 
 Image = SQLiteImage | PostgreSQLImage
 IMAGES = {"sqlite": SQLiteImage, "postgresql": PostgreSQLImage}
@@ -106,9 +110,12 @@ class RestoredDatabases:
             aliases = self._databases_names(include_mirrors=False)
             if not all(alias in images for alias in aliases):
                 return before["_fixture_teardown"](self)
-            for connection in connections.all(initialized_only=True):
+            kept = {one for image in images.values() for one in image.kept}
+            for connection in [*connections.all(initialized_only=True), *kept]:
+                connection.inc_thread_sharing()
                 if not renewed(connection):
                     connection.close()
+                connection.dec_thread_sharing()
             self._should_reload_connections = lambda: False  # Done.
             for alias in aliases:
                 if not images[alias].restore():
@@ -127,11 +134,21 @@ class RestoredDatabases:
                 before["_reset_sequences"](alias)
 
         TransactionTestCase._fixture_teardown = _fixture_teardown
+
+        def keep(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+            """Async ORM methods have one thread for all tests, so its connections can stay, too."""
+            image = images.get(connection.alias)
+            if image and connection.vendor == "postgresql" and threading.get_ident() == worker():
+                connection.renewed_after_test = True
+                image.kept.add(connection)
+
+        connection_created.connect(keep, weak=False)
         TransactionTestCase._fixture_setup = classmethod(_fixture_setup)
         TransactionTestCase._reset_sequences = staticmethod(_reset_sequences)
         try:
             return (yield)
         finally:
+            connection_created.disconnect(keep)
             for name, function in before.items():
                 setattr(TransactionTestCase, name, function)
 
