@@ -16,7 +16,7 @@ from .. import compat
 from .image import PATIENCE, DatabaseLocked
 
 CATALOGUE = {
-    "attribute": "attrelid", "constraint": "oid", "trigger": "oid", "proc": "oid", "type": "oid",
+    "attribute": "attnum > 0 AND attrelid", "constraint": "oid", "trigger": "oid", "proc": "oid", "type": "oid",
     "rewrite": "oid", "sequence": "seqrelid", "enum": "oid", "policy": "oid",
 }  # fmt: skip
 # Changes with each change of the schema, and with nothing else.

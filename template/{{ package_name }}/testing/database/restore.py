@@ -6,8 +6,8 @@ An image of each database that such tests use is taken when a ``django_db_setup`
 when one of a module or class has ended. Other databases than PostgreSQL and SQLite are flushed.
 """
 
-from collections.abc import Callable, Generator
 import threading
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,7 @@ class RestoredDatabases:
         self.named: set[str] = set()  # Those that any test names.
         self.images: dict[str, Image] = {}
         self.development: dict[str, Any] = {}
+        self.numbered = True  # Whether numbers begin anew, since no test has rolled back.
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if settings.configured:
@@ -102,31 +103,35 @@ class RestoredDatabases:
             image.close()
         self.images.clear()
 
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if self.images and not commits(item):
+            self.numbered = False  # A rollback leaves PostgreSQL's sequences where they are.
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         before, images = compat.committing_case_hooks(), self.images
 
-        def _fixture_teardown(self: TransactionTestCase) -> None:
-            aliases = self._databases_names(include_mirrors=False)
+        def _fixture_teardown(case: TransactionTestCase) -> None:
+            aliases = case._databases_names(include_mirrors=False)
             if not all(alias in images for alias in aliases):
-                return before["_fixture_teardown"](self)
+                return before["_fixture_teardown"](case)
             kept = {one for image in images.values() for one in image.kept}
             for connection in [*connections.all(initialized_only=True), *kept]:
                 connection.inc_thread_sharing()
                 if not renewed(connection):
                     connection.close()
                 connection.dec_thread_sharing()
-            self._should_reload_connections = lambda: False  # Done.
+            case._should_reload_connections = lambda: False  # Done.
             for alias in aliases:
                 if not images[alias].restore():
-                    before["_fixture_teardown"](self)
+                    before["_fixture_teardown"](case)
             for manager in caching_managers():
                 manager.clear_cache()
 
         def _fixture_setup(cls: type[TransactionTestCase]) -> None:
-            for alias in cls._databases_names(include_mirrors=False):
-                if alias in images:  # PostgreSQL's sequences went on in tests that rolled back.
-                    images[alias].sequences()
+            for image in set(images.values()) if not self.numbered else ():
+                image.sequences()
+            self.numbered = True
             before["_fixture_setup"].__func__(cls)
 
         def _reset_sequences(alias: str) -> None:
