@@ -122,11 +122,22 @@ def server_cursor(connection: Any) -> Any:
 def committing_case_hooks() -> dict[str, Any]:
     """How a TransactionTestCase leaves its databases and begins numbering anew, as its class has it."""
     case = import_module("django.test").TransactionTestCase
-    case._databases_names, case._should_reload_connections  # noqa: B018
     return {
         name: getattr_static(case, name)
         for name in ("_fixture_setup", "_fixture_teardown", "_reset_sequences")
     }
+
+
+@seen_in("Django 5.2 to 6.1")
+def databases_of(case: Any) -> list[str]:
+    """The databases that a TransactionTestCase may write to."""
+    return case._databases_names(include_mirrors=False)
+
+
+@seen_in("Django 5.2 to 6.1")
+def keep_connections(case: Any) -> None:
+    """Have a TransactionTestCase leave the connections open after its test."""
+    case._should_reload_connections = lambda: False
 
 
 @seen_in("Django 5.2 to 6.1")

@@ -1,7 +1,7 @@
 """PostgreSQL's image of a database: kept in a schema of the test database itself, and in a copy of it.
 
 Tables that were empty are emptied, those that held rows are compared by a hash and refilled, and the
-sequences are set back: one function, one round trip, on a connection of its own. Where that is not
+sequences are set back: one function, one round trip, on a separate connection. Where that is not
 enough, since the test changed the schema, the database is cloned anew from the copy.
 """
 

@@ -109,10 +109,14 @@ class RestoredDatabases:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
-        before, images = compat.committing_case_hooks(), self.images
+        try:
+            before, images = compat.committing_case_hooks(), self.images
+        except compat.Renamed:  # Then Django flushes.
+            self.committing.clear()
+            return (yield)
 
-        def _fixture_teardown(case: TransactionTestCase) -> None:
-            aliases = case._databases_names(include_mirrors=False)
+        def tear_down(case: TransactionTestCase) -> None:
+            aliases = compat.databases_of(case)
             if not all(alias in images for alias in aliases):
                 return before["_fixture_teardown"](case)
             kept = {one for image in images.values() for one in image.kept}
@@ -121,24 +125,22 @@ class RestoredDatabases:
                 if not renewed(connection):
                     connection.close()
                 connection.dec_thread_sharing()
-            case._should_reload_connections = lambda: False  # Done.
+            compat.keep_connections(case)
             for alias in aliases:
                 if not images[alias].restore():
                     before["_fixture_teardown"](case)
             for manager in caching_managers():
                 manager.clear_cache()
 
-        def _fixture_setup(cls: type[TransactionTestCase]) -> None:
+        def set_up(cls: type[TransactionTestCase]) -> None:
             for image in set(images.values()) if not self.numbered else ():
                 image.sequences()
             self.numbered = True
             before["_fixture_setup"].__func__(cls)
 
-        def _reset_sequences(alias: str) -> None:
+        def reset_sequences(alias: str) -> None:
             if alias not in images:  # Else rows of migrations are there, so 1 may be taken.
                 before["_reset_sequences"](alias)
-
-        TransactionTestCase._fixture_teardown = _fixture_teardown
 
         def keep(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
             """Async ORM methods have one thread for all tests, so its connections can stay, too."""
@@ -148,14 +150,19 @@ class RestoredDatabases:
                 image.kept.add(connection)
 
         connection_created.connect(keep, weak=False)
-        TransactionTestCase._fixture_setup = classmethod(_fixture_setup)
-        TransactionTestCase._reset_sequences = staticmethod(_reset_sequences)
+        hooks = {
+            "_fixture_setup": classmethod(set_up),
+            "_fixture_teardown": tear_down,
+            "_reset_sequences": staticmethod(reset_sequences),
+        }
+        for name, hook in hooks.items():
+            setattr(TransactionTestCase, name, hook)
         try:
             return (yield)
         finally:
             connection_created.disconnect(keep)
-            for name, function in before.items():
-                setattr(TransactionTestCase, name, function)
+            for name, hook in before.items():
+                setattr(TransactionTestCase, name, hook)
 
 
 def _unblocked(unblock: Any, function: Callable[..., None], *arguments: Any) -> None:

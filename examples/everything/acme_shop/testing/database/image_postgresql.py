@@ -1,7 +1,7 @@
 """PostgreSQL's image of a database: kept in a schema of the test database itself, and in a copy of it.
 
 Tables that were empty are emptied, those that held rows are compared by a hash and refilled, and the
-sequences are set back: one function, one round trip, on a connection of its own. Where that is not
+sequences are set back: one function, one round trip, on a separate connection. Where that is not
 enough, since the test changed the schema, the database is cloned anew from the copy.
 """
 
@@ -16,7 +16,7 @@ from .. import compat
 from .image import PATIENCE, DatabaseLocked
 
 CATALOGUE = {
-    "attribute": "attrelid", "constraint": "oid", "trigger": "oid", "proc": "oid", "type": "oid",
+    "attribute": "attnum > 0 AND attrelid", "constraint": "oid", "trigger": "oid", "proc": "oid", "type": "oid",
     "rewrite": "oid", "sequence": "seqrelid", "enum": "oid", "policy": "oid",
 }  # fmt: skip
 # Changes with each change of the schema, and with nothing else.
@@ -147,6 +147,7 @@ def renewed(connection: BaseDatabaseWrapper) -> bool:
 class PostgreSQLImage:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection, self.depth, self.copied = connection, 0, set[int]()
+        self.kept = set[BaseDatabaseWrapper]()  # Those of other threads that stay open.
         self.own = connection.copy()  # It stays open, since a new one loads the catalogue anew.
         self.own.inc_thread_sharing()
 
@@ -224,7 +225,9 @@ class PostgreSQLImage:
     def close(self) -> None:
         """Or the database could not be cloned or dropped."""
         name = self.connection.settings_dict["NAME"]
-        for connection in [self.own, *connections.all(initialized_only=True)]:
+        for connection in [self.own, *self.kept, *connections.all(initialized_only=True)]:
             if connection.settings_dict["NAME"] == name and connection.vendor == "postgresql":
+                connection.inc_thread_sharing()
                 connection.close()
                 connection.close_pool()
+                connection.dec_thread_sharing()

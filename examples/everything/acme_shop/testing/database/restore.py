@@ -6,6 +6,7 @@ An image of each database that such tests use is taken when a ``django_db_setup`
 when one of a module or class has ended. Other databases than PostgreSQL and SQLite are flushed.
 """
 
+import threading
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 
 from .. import compat
@@ -21,6 +24,7 @@ from .development import development_names
 from .image import SQLiteImage
 from .image_postgresql import PostgreSQLImage, renewed
 from .items import commits, databases
+from .rollback import worker
 
 Image = SQLiteImage | PostgreSQLImage
 IMAGES = {"sqlite": SQLiteImage, "postgresql": PostgreSQLImage}
@@ -32,6 +36,7 @@ class RestoredDatabases:
         self.named: set[str] = set()  # Those that any test names.
         self.images: dict[str, Image] = {}
         self.development: dict[str, Any] = {}
+        self.numbered = True  # Whether numbers begin anew, since no test has rolled back.
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if settings.configured:
@@ -98,42 +103,66 @@ class RestoredDatabases:
             image.close()
         self.images.clear()
 
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if self.images and not commits(item):
+            self.numbered = False  # A rollback leaves PostgreSQL's sequences where they are.
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
-        before, images = compat.committing_case_hooks(), self.images
+        try:
+            before, images = compat.committing_case_hooks(), self.images
+        except compat.Renamed:  # Then Django flushes.
+            self.committing.clear()
+            return (yield)
 
-        def _fixture_teardown(self: TransactionTestCase) -> None:
-            aliases = self._databases_names(include_mirrors=False)
+        def tear_down(case: TransactionTestCase) -> None:
+            aliases = compat.databases_of(case)
             if not all(alias in images for alias in aliases):
-                return before["_fixture_teardown"](self)
-            for connection in connections.all(initialized_only=True):
+                return before["_fixture_teardown"](case)
+            kept = {one for image in images.values() for one in image.kept}
+            for connection in [*connections.all(initialized_only=True), *kept]:
+                connection.inc_thread_sharing()
                 if not renewed(connection):
                     connection.close()
-            self._should_reload_connections = lambda: False  # Done.
+                connection.dec_thread_sharing()
+            compat.keep_connections(case)
             for alias in aliases:
                 if not images[alias].restore():
-                    before["_fixture_teardown"](self)
+                    before["_fixture_teardown"](case)
             for manager in caching_managers():
                 manager.clear_cache()
 
-        def _fixture_setup(cls: type[TransactionTestCase]) -> None:
-            for alias in cls._databases_names(include_mirrors=False):
-                if alias in images:  # PostgreSQL's sequences went on in tests that rolled back.
-                    images[alias].sequences()
+        def set_up(cls: type[TransactionTestCase]) -> None:
+            for image in set(images.values()) if not self.numbered else ():
+                image.sequences()
+            self.numbered = True
             before["_fixture_setup"].__func__(cls)
 
-        def _reset_sequences(alias: str) -> None:
+        def reset_sequences(alias: str) -> None:
             if alias not in images:  # Else rows of migrations are there, so 1 may be taken.
                 before["_reset_sequences"](alias)
 
-        TransactionTestCase._fixture_teardown = _fixture_teardown
-        TransactionTestCase._fixture_setup = classmethod(_fixture_setup)
-        TransactionTestCase._reset_sequences = staticmethod(_reset_sequences)
+        def keep(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+            """Async ORM methods have one thread for all tests, so its connections can stay, too."""
+            image = images.get(connection.alias)
+            if image and connection.vendor == "postgresql" and threading.get_ident() == worker():
+                connection.renewed_after_test = True
+                image.kept.add(connection)
+
+        connection_created.connect(keep, weak=False)
+        hooks = {
+            "_fixture_setup": classmethod(set_up),
+            "_fixture_teardown": tear_down,
+            "_reset_sequences": staticmethod(reset_sequences),
+        }
+        for name, hook in hooks.items():
+            setattr(TransactionTestCase, name, hook)
         try:
             return (yield)
         finally:
-            for name, function in before.items():
-                setattr(TransactionTestCase, name, function)
+            connection_created.disconnect(keep)
+            for name, hook in before.items():
+                setattr(TransactionTestCase, name, hook)
 
 
 def _unblocked(unblock: Any, function: Callable[..., None], *arguments: Any) -> None:
