@@ -66,20 +66,19 @@ CREATE FUNCTION <SCHEMA>.set_sequences() RETURNS void LANGUAGE sql AS $$
 $$;
 CREATE FUNCTION <SCHEMA>.restore() RETURNS boolean LANGUAGE plpgsql
     SET lock_timeout = '{PATIENCE}s' <ROLE> AS $$
-DECLARE t record; found boolean; changed boolean;
+DECLARE t record; found boolean; changed boolean; filled oid[];
 BEGIN
     IF (SELECT state FROM <SCHEMA>.schema) <> {SCHEMA} THEN RETURN false; END IF;
-    -- Whoever has written and not committed yet has to come to an end first.
-    FOR t IN SELECT * FROM <SCHEMA>.tables WHERE number > 0 OR pg_relation_size(id) > 0 LOOP
-        EXECUTE format('LOCK TABLE ONLY %s IN SHARE MODE', t.name);
-    END LOOP;
     FOR attempt IN 1..5 LOOP  -- Where triggers run, to clear one table may write to another.
         changed := false;
         SET CONSTRAINTS ALL DEFERRED;
+        filled := ARRAY(SELECT id FROM <SCHEMA>.tables WHERE number > 0 OR pg_relation_size(id) > 0);
+        -- Whoever has written and not committed yet has to come to an end first.
+        FOR t IN SELECT * FROM <SCHEMA>.tables WHERE id = ANY (filled) LOOP
+            EXECUTE format('LOCK TABLE ONLY %s IN SHARE MODE', t.name);
+        END LOOP;
         BEGIN
-            FOR t IN SELECT * FROM <SCHEMA>.tables
-                WHERE number = 0 AND pg_relation_size(id) > 0
-            LOOP
+            FOR t IN SELECT * FROM <SCHEMA>.tables WHERE id = ANY (filled) AND number = 0 LOOP
                 EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', t.name) INTO found;
                 changed := changed OR found;
                 IF pg_relation_size(t.id) > 524288 THEN
@@ -93,7 +92,7 @@ BEGIN
         EXCEPTION WHEN foreign_key_violation OR restrict_violation OR object_in_use THEN
             changed := true;
             EXECUTE (SELECT format('TRUNCATE %s CASCADE', string_agg(name, ', '))
-                FROM <SCHEMA>.tables WHERE number = 0 AND pg_relation_size(id) > 0);
+                FROM <SCHEMA>.tables WHERE id = ANY (filled) AND number = 0);
         END;
         FOR t IN SELECT k.* FROM <SCHEMA>.tables k, <SCHEMA>.look(k.name) l
             WHERE k.number > 0 AND (k.number, k.hash) <> (l.number, l.hash)
@@ -104,7 +103,7 @@ BEGIN
                 t.name, t.columns, 'rows ' || t.id);
         END LOOP;
         SET CONSTRAINTS ALL IMMEDIATE;
-        IF NOT changed THEN
+        IF NOT changed OR current_setting('session_replication_role') = 'replica' THEN
             PERFORM <SCHEMA>.set_sequences();
             RETURN true;
         END IF;
@@ -115,6 +114,11 @@ INSERT INTO <SCHEMA>.schema SELECT {SCHEMA};
 """  # noqa: S608
 # Triggers and foreign keys are for those who write, where the role may say so.
 ROLE = "SET session_replication_role = replica"
+MAY_SILENCE_TRIGGERS = """
+SELECT rolsuper AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgenabled IN ('A', 'R'))
+    AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_enabled IN ('A', 'R'))
+FROM pg_roles WHERE rolname = current_user
+"""
 # What a new connection would have, without a new connection; prepared statements may stay.
 RENEW = """
 CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();
@@ -163,8 +167,7 @@ class PostgreSQLImage:
 
     def take(self) -> None:
         self.depth += 1
-        superuser = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
-        role = ROLE if self.query(superuser)[0][0] else ""
+        role = ROLE if self.query(MAY_SILENCE_TRIGGERS)[0][0] else ""
         with self.own.cursor() as cursor:
             cursor.execute(TAKE.replace("<SCHEMA>", self.schema).replace("<ROLE>", role))
         with suppress(
