@@ -11,7 +11,7 @@ transaction is open, this plugin changes one thing: which connection ``connectio
   be committed and outlive the test.
 
 Tests that commit (``django_db(transaction=True)``, ``live_server``) keep Django's one connection
-a thread; what their threads opened is closed before the tables are flushed.
+a thread; what their threads opened is closed before the database is restored.
 """
 
 import threading
