@@ -63,6 +63,7 @@ def test_everything_in_compat_is_registered_with_its_versions(compat):
         ("thread_sensitive_executor", ()),
         ("async_to_sync_code", ()),
         ("asgi_thread_switches", ()),
+        ("committing_case_hooks", ()),
         ("frozen_clocks", ()),
     ],
 )

@@ -280,3 +280,82 @@ def test_savepoints_errors_and_no_query_are_innocent(project, run):
     )
 
     run().assert_outcomes(passed=3)
+
+
+KEPT = """
+@pytest.fixture(scope="{scope}")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        Group.objects.create(name="kept")
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("n", [1, 2])
+def test_commits(n):
+    assert Group.objects.get().name == "kept"
+    assert Group.objects.create(name="mine").pk == 2
+    Group.objects.filter(name="kept").delete()
+"""
+BESIDE = """
+@pytest.mark.django_db
+def test_beside():
+    assert not Group.objects.exists()
+    assert Group.objects.create(name="a").pk == 1
+"""
+
+
+@pytest.mark.parametrize("scope", ["session", "module", "class"])
+def test_rows_of_a_set_up_are_there_in_each_test_that_commits(project, run, scope):
+    files = {"test_kept": groups(KEPT.replace("{scope}", scope))}
+    if scope != "session":
+        files |= {"test_a_beside": groups(BESIDE), "test_z_beside": groups(BESIDE)}
+    project.makepyfile(**files)
+
+    run("-p", "no:randomly").assert_outcomes(passed=2 if scope == "session" else 4)
+
+
+def test_restoring_is_switched_off_by_its_name(project, run):
+    project.makepyfile(groups(KEPT.replace("{scope}", "session")))
+
+    run("-p", "no:hermetic-restore").assert_outcomes(passed=1, failed=1)
+
+
+def test_rows_of_a_module_are_gone_without_a_test_that_commits(project, run):
+    kept = KEPT.replace("{scope}", "module").replace("transaction=True", "").replace("{n}", "")
+    project.makepyfile(test_kept=groups(kept), test_z_beside=groups(BESIDE))
+
+    run("-p", "no:randomly").assert_outcomes(passed=3)
+
+
+def test_a_lock_on_sqlite_is_an_error_that_names_the_thread(project, run):
+    settings = project.path / "settings.py"
+    settings.write_text(settings.read_text().replace('":memory:"', '"d", "TEST": {"NAME": "t.sqlite3"}'))
+    project.makepyfile(
+        groups("""
+        import threading
+        from django.db import connections
+
+        @pytest.fixture(scope="session")
+        def go():
+            go = threading.Event()
+            yield go
+            go.set()
+
+        @pytest.mark.leaks("*")
+        @pytest.mark.django_db(transaction=True)
+        def test_locks(go):
+            held = threading.Event()
+            def hold():
+                connections["default"].set_autocommit(False)
+                Group.objects.create(name="held")
+                held.set()
+                go.wait()
+                connections["default"].rollback()
+                connections["default"].close()
+            threading.Thread(target=hold, name="holder", daemon=True).start()
+            held.wait()
+        """)
+    )
+
+    text = str(run("-p", "no:hermetic-rollback").stdout)
+
+    assert "database 'default' was still locked by the connection of thread 'holder'" in text

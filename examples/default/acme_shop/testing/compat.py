@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import getattr_static
 from types import ModuleType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -103,6 +104,40 @@ def async_to_sync_code() -> Any:
 def connection_storage() -> Any:
     """Where ``connections`` keeps those of each thread: the attribute ``_connections``."""
     return import_module("django.db").connections._connections
+
+
+@seen_in("Django 5.2 to 6.1")
+def thread_of(connection: Any) -> int:
+    """The ident of the thread that made a connection."""
+    return connection._thread_ident
+
+
+@seen_in("Django 5.2 to 6.1")
+def server_cursor(connection: Any) -> Any:
+    """A cursor on the server, but on none of the project's databases: test databases are made with it."""
+    return connection.creation._nodb_cursor()
+
+
+@seen_in("Django 5.2 to 6.1")
+def committing_case_hooks() -> dict[str, Any]:
+    """How a TransactionTestCase leaves its databases and begins numbering anew, as its class has it."""
+    case = import_module("django.test").TransactionTestCase
+    return {
+        name: getattr_static(case, name)
+        for name in ("_fixture_setup", "_fixture_teardown", "_reset_sequences")
+    }
+
+
+@seen_in("Django 5.2 to 6.1")
+def databases_of(case: Any) -> list[str]:
+    """The databases that a TransactionTestCase may write to."""
+    return case._databases_names(include_mirrors=False)
+
+
+@seen_in("Django 5.2 to 6.1")
+def keep_connections(case: Any) -> None:
+    """Have a TransactionTestCase leave the connections open after its test."""
+    case._should_reload_connections = lambda: False
 
 
 @seen_in("Django 5.2 to 6.1")

@@ -20,6 +20,7 @@ from django.conf import settings
 from . import clients, compat, tasks
 from .database import rollback, seeds
 from .database.development import DevelopmentDatabases
+from .database.restore import RestoredDatabases
 from .database.reused import ReusedDatabases
 from .guard import Guard
 from .report import Report
@@ -70,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
         report.off[f"rollback: {error}"] += 1
         config.pluginmanager.unregister(rollback)
     register(DevelopmentDatabases(config), "hermetic-development")
+    register(RestoredDatabases(), "hermetic-restore")
     if config.getoption("reuse_db", default=False):
         register(ReusedDatabases(config), "hermetic-reused")
     register(report, "hermetic-report")

@@ -1,10 +1,8 @@
-"""The recipe of pytest-django's manual: rows committed for a module, for tests that commit or flush.
+"""Rows for a module whose tests commit: each test finds them as the set-up left them.
 
-Where no test of the module commits, @seed (test_seeds.py) is safer: nothing to delete, and a run
-that is killed leaves no row. https://pytest-django.readthedocs.io/en/latest/database.html
+They are gone after the module. Where no test commits, @seed (test_seeds.py) is cheaper.
+https://pytest-django.readthedocs.io/en/latest/database.html
 """
-
-from collections.abc import Generator
 
 import pytest
 
@@ -13,21 +11,24 @@ from acme_shop.orders.models import Order
 from .factories import OrderFactory
 
 pytestmark = pytest.mark.django_db
-SEEDED = "seeded by the recipe"
+SEEDED = "seeded for the module"
 
 
 @pytest.fixture(scope="module")
-def django_db_setup(django_db_setup: None, django_db_blocker) -> Generator[None]:
-    """Commit the rows once, and delete by hand exactly what was committed."""
+def django_db_setup(django_db_setup: None, django_db_blocker) -> None:
+    """Commit the rows once; the testing layer restores them, and removes them in the end."""
     with django_db_blocker.unblock():
-        Order.objects.filter(product=SEEDED).delete()  # Of a killed run, under --reuse-db.
         OrderFactory.create_batch(3, product=SEEDED)
-    yield
-    with django_db_blocker.unblock():
-        Order.objects.filter(product=SEEDED).delete()
 
 
 def test_a_change_is_rolled_back():
+    Order.objects.all().delete()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_is_undone(number):
+    assert Order.objects.filter(product=SEEDED).count() == 3
     Order.objects.all().delete()
 
 

@@ -11,7 +11,7 @@ transaction is open, this plugin changes one thing: which connection ``connectio
   be committed and outlive the test.
 
 Tests that commit (``django_db(transaction=True)``, ``live_server``) keep Django's one connection
-a thread; what their threads opened is closed before the tables are flushed.
+a thread; what their threads opened is closed before the database is restored.
 """
 
 import threading
@@ -38,7 +38,7 @@ from ..network import ConnectionBlocked
 @pytest.hookimpl(trylast=True)  # pytest-cov measures no thread that is older than its start.
 def pytest_sessionstart() -> None:
     with suppress(compat.Renamed):  # Then the tests that need it say so.
-        _worker()  # Its thread outlives every test, so it should not seem to be the first one's.
+        worker()  # Its thread outlives every test, so it should not seem to be the first one's.
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,7 +77,7 @@ def one_connection_per_database() -> Generator[None]:
         return
     shared = {alias: connections[alias] for alias in connections}
     patches = [
-        (connections, "_connections", _TestConnections(shared, threading.get_ident(), _worker())),
+        (connections, "_connections", _TestConnections(shared, threading.get_ident(), worker())),
         (connections, "create_connection", _refused_connection),
     ]
     for module, name in compat.asgi_thread_switches():
@@ -181,6 +181,8 @@ def connections_of_threads_closed() -> Generator[None]:
     finally:
         connection_created.disconnect(note)
         for connection in opened:
+            if getattr(connection, "renewed_after_test", False):  # By restore.py.
+                continue
             connection.inc_thread_sharing()
             # SQLite's own keeps a database in memory, but this thread's connection does that.
             BaseDatabaseWrapper.close(connection)
@@ -193,7 +195,7 @@ def _transaction_fixture() -> str:
 
 
 @cache
-def _worker() -> int:
+def worker() -> int:
     """The thread in which asgiref runs thread-sensitive work of a loop."""
     return compat.thread_sensitive_executor().submit(threading.get_ident).result()
 

@@ -21,10 +21,11 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from django.test import TestCase, TransactionTestCase
+from django.test import TestCase
 
 from .. import compat
 from ..clients import run_async
+from .items import commits, databases
 from .rollback import one_connection_per_database
 
 Seed = Callable[[], Any]
@@ -85,7 +86,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if "_seeded_module" in getattr(item, "fixturenames", ()) and _commits(item):
+    if "_seeded_module" in getattr(item, "fixturenames", ()) and commits(item):
         seeds = ", ".join(
             repr(function.__name__) for function in item.getparent(pytest.Module).stash[_seeds]
         )
@@ -94,15 +95,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             "move this test to a module without seeds.",
             pytrace=False,
         )
-
-
-def _commits(item: pytest.Item) -> bool:
-    cls, mark = getattr(item, "cls", None) or object, item.get_closest_marker("django_db")
-    return (
-        not {"transactional_db", "live_server"}.isdisjoint(getattr(item, "fixturenames", ()))
-        or (mark is not None and any(compat.django_db_options(mark)[:2]))
-        or (issubclass(cls, TransactionTestCase) and not issubclass(cls, TestCase))
-    )
 
 
 @pytest.fixture(scope="module")
@@ -141,14 +133,7 @@ def _copied(function: Seed) -> bytes:
         ) from error
 
 
-def _databases(request: pytest.FixtureRequest) -> Any:
+def _databases(request: pytest.FixtureRequest) -> set[str]:
     """Those that the module's tests name: pytest-django has set these up."""
-    aliases = {"default"}
-    for item in request.session.items:
-        if item.getparent(pytest.Module) is request.node:
-            cls, mark = getattr(item, "cls", None), item.get_closest_marker("django_db")
-            named = compat.django_db_options(mark)[2] if mark else None
-            if issubclass(cls or object, TestCase):
-                named = cls.databases
-            aliases.update(connections if named == "__all__" else named or ())
-    return aliases
+    items = [one for one in request.session.items if one.getparent(pytest.Module) is request.node]
+    return {"default"}.union(*map(databases, items))

@@ -1,0 +1,170 @@
+"""Tests that commit are restored, not flushed: afterwards the database is as django_db_setup left it.
+
+Rows of migrations and of a ``django_db_setup`` of any scope are there in every test, numbers of rows
+begin anew, and what threads and other processes wrote is undone, and so are changes of the schema.
+An image of each database that such tests use is taken when a ``django_db_setup`` is done, and again
+when one of a module or class has ended. Other databases than PostgreSQL and SQLite are flushed.
+"""
+
+import threading
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.test import TransactionTestCase
+
+from .. import compat
+from ..resets import caching_managers
+from .development import development_names
+from .image import SQLiteImage
+from .image_postgresql import PostgreSQLImage, renewed
+from .items import commits, databases
+from .rollback import worker
+
+Image = SQLiteImage | PostgreSQLImage
+IMAGES = {"sqlite": SQLiteImage, "postgresql": PostgreSQLImage}
+
+
+class RestoredDatabases:
+    def __init__(self) -> None:
+        self.committing: set[str] = set()  # The databases that a test of this run commits to.
+        self.named: set[str] = set()  # Those that any test names.
+        self.images: dict[str, Image] = {}
+        self.development: dict[str, Any] = {}
+        self.numbered = True  # Whether numbers begin anew, since no test has rolled back.
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if settings.configured:
+            self.development = development_names()
+            for item in session.items:
+                self.named |= databases(item)
+                self.committing |= databases(item) if commits(item) else set()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # After what others do when the set-up is done.
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        if fixturedef.argname != "django_db_setup":
+            return (yield)
+        unblock = request.getfixturevalue("django_db_blocker").unblock
+        if fixturedef.scope == "session":
+            result = yield
+            with unblock():
+                self.finish()  # Of a set-up that this one builds on.
+                self.take(self.committing)
+            fixturedef.addfinalizer(partial(_unblocked, unblock, self.finish))
+        else:
+            with unblock():
+                self.take(self.named - self.images.keys())
+            depths = {alias: image.depth for alias, image in self.images.items()}
+            # First in, so called last: what the set-up changed is undone.
+            fixturedef.addfinalizer(partial(_unblocked, unblock, self.go_back, depths))
+            result = yield
+            with unblock():
+                self.take(self.committing)
+        return result
+
+    def take(self, aliases: set[str]) -> None:
+        taken = list[Image]()
+        for alias in sorted(aliases):
+            if image := self.images.get(alias) or self.new_image(alias):
+                self.images[alias] = image
+                if image not in taken:  # Two aliases may be one database.
+                    image.take()
+                    taken.append(image)
+
+    def new_image(self, alias: str) -> Image | None:
+        connection = connections[alias]
+        name, kind = connection.settings_dict["NAME"], IMAGES.get(connection.vendor)
+        is_test = (
+            name != self.development.get(alias) and not connection.settings_dict["TEST"]["MIRROR"]
+        )
+        for image in self.images.values():
+            other = image.connection.settings_dict
+            if (other["NAME"], other["HOST"]) == (name, connection.settings_dict["HOST"]):
+                return image
+        return kind(connection) if kind and is_test else None
+
+    def go_back(self, depths: dict[str, int]) -> None:
+        for alias, image in self.images.items():
+            while image.depth > depths[alias]:
+                image.drop()
+            image.restore()
+
+    def finish(self) -> None:
+        for image in self.images.values():
+            while image.depth:
+                image.drop()
+            image.close()
+        self.images.clear()
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if self.images and not commits(item):
+            self.numbered = False  # A rollback leaves PostgreSQL's sequences where they are.
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        try:
+            before, images = compat.committing_case_hooks(), self.images
+        except compat.Renamed:  # Then Django flushes.
+            self.committing.clear()
+            return (yield)
+
+        def tear_down(case: TransactionTestCase) -> None:
+            aliases = compat.databases_of(case)
+            if not all(alias in images for alias in aliases):
+                return before["_fixture_teardown"](case)
+            kept = {one for image in images.values() for one in image.kept}
+            for connection in [*connections.all(initialized_only=True), *kept]:
+                connection.inc_thread_sharing()
+                if not renewed(connection):
+                    connection.close()
+                connection.dec_thread_sharing()
+            compat.keep_connections(case)
+            for alias in aliases:
+                if not images[alias].restore():
+                    before["_fixture_teardown"](case)
+            for manager in caching_managers():
+                manager.clear_cache()
+
+        def set_up(cls: type[TransactionTestCase]) -> None:
+            for image in set(images.values()) if not self.numbered else ():
+                image.sequences()
+            self.numbered = True
+            before["_fixture_setup"].__func__(cls)
+
+        def reset_sequences(alias: str) -> None:
+            if alias not in images:  # Else rows of migrations are there, so 1 may be taken.
+                before["_reset_sequences"](alias)
+
+        def keep(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+            """Async ORM methods have one thread for all tests, so its connections can stay, too."""
+            image = images.get(connection.alias)
+            if image and connection.vendor == "postgresql" and threading.get_ident() == worker():
+                connection.renewed_after_test = True
+                image.kept.add(connection)
+
+        connection_created.connect(keep, weak=False)
+        hooks = {
+            "_fixture_setup": classmethod(set_up),
+            "_fixture_teardown": tear_down,
+            "_reset_sequences": staticmethod(reset_sequences),
+        }
+        for name, hook in hooks.items():
+            setattr(TransactionTestCase, name, hook)
+        try:
+            return (yield)
+        finally:
+            connection_created.disconnect(keep)
+            for name, hook in before.items():
+                setattr(TransactionTestCase, name, hook)
+
+
+def _unblocked(unblock: Any, function: Callable[..., None], *arguments: Any) -> None:
+    with unblock():
+        function(*arguments)

@@ -1,0 +1,78 @@
+"""Tests that commit leave nothing: payloads/restore on each database, as superuser and as plain owner."""
+
+import os
+import shutil
+import uuid
+from urllib.parse import urlsplit
+
+import pytest
+import shapes
+from processes import listening
+
+SERVER = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+EXECUTE = """
+import sys, psycopg
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    for statement in sys.argv[2:]:
+        connection.execute(statement)
+"""
+KINDS = ["memory", "file", "private", "superuser", "owner"]
+
+
+@pytest.fixture
+def project(generate, kind):
+    """A project on that kind of database; a server's role and databases are gone afterwards."""
+    project = generate(package_name="shop", database="postgresql")
+    shutil.copytree(shapes.PAYLOADS / "restore", project.path / "restore")
+    project.env["RESTORE"] = kind if kind in ("memory", "file") else "postgresql"
+    if kind not in ("superuser", "owner"):
+        yield project
+        return
+    parts = urlsplit(SERVER)
+    if not listening(parts.port, parts.hostname):
+        shapes.required(f"no server at {parts.hostname}:{parts.port}")
+    name = f"hermetic_{uuid.uuid4().hex[:12]}"
+    execute = ("python", "-c", EXECUTE, SERVER)
+    rights = "SUPERUSER" if kind == "superuser" else "CREATEDB"
+    project.run(*execute, f"CREATE ROLE {name} LOGIN {rights} PASSWORD '{name}'")
+    place = f"{parts.hostname}:{parts.port}"
+    project.env["DATABASE_URL"] = f"postgres://{name}:{name}@{place}/{name}"
+    yield project
+    kept = [f"DROP DATABASE IF EXISTS test_{name}{suffix} WITH (FORCE)" for suffix in ("", "_other")]
+    project.run(*execute, *kept, f"DROP ROLE {name}")  # Fails while a database of the role is left.
+
+
+def run(project, *options, **environ):
+    return project.pytest("--ds=restore.settings", "-q", "restore", *options, check=False, **environ)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_committing_test_is_undone(project, kind):
+    done = run(project)
+
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["memory", "private"])
+def test_without_the_part_they_are_red(project, kind):
+    done = run(project, "-p", "no:hermetic-restore")
+
+    assert " failed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "holder"),
+    [
+        ("private", "the test (process"),
+        ("owner", "the test (process"),
+        ("file", "another process or connection"),
+    ],
+)
+def test_the_holder_of_a_lock_is_named(project, holder):
+    done = run(project, "-k", "test_leaves_a_lock or test_rows", LOCKED="1", PGAPPNAME="the test")
+
+    message = f"DatabaseLocked: After this test, database 'default' was still locked by {holder}"
+    assert message in done.stdout
+    assert "1 error" in done.stdout
+    assert "failed" not in done.stdout, done.stdout
