@@ -6,6 +6,7 @@
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
+from django.db.backends.base.base import NO_DB_ALIAS
 from django.http import HttpRequest, JsonResponse
 
 # middleware.py lets them in with any Host; SECURE_REDIRECT_EXEMPT lets them in without TLS.
@@ -17,9 +18,21 @@ def database_state() -> str:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError as error:
-        # The whole pool is in use: the site is slow, and slower still with a server less.
-        return "busy" if type(error.__cause__).__name__ == "PoolTimeout" else "down"
+        if type(error.__cause__).__name__ == "PoolTimeout" and answers_without_pool():
+            return "busy"  # The whole pool is in use: slow, and slower still with a server less.
+        return "down"
     return "up"
+
+
+def answers_without_pool() -> bool:
+    direct = connection.copy(NO_DB_ALIAS)
+    try:
+        direct.ensure_connection()
+    except DatabaseError:
+        return False
+    finally:
+        direct.close()
+    return True
 
 
 async def health(request: HttpRequest) -> JsonResponse:

@@ -1,6 +1,7 @@
 """The id of the request in each log record, here and in the tasks that the request caused.
 
-Template file. LOGGING in base_settings.py uses it; middleware.py and the queues set the id.
+LOGGING in base_settings.py uses it; middleware.py and the queues set the id. Yours: a filter of
+your own in LOGGING, in settings.py.
 """
 
 import logging

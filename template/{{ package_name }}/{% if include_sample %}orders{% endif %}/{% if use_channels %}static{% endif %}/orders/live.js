@@ -1,5 +1,5 @@
-// Keeps the list of orders true: fetches it when told that something changed, and after each connection,
-// since nobody knows what a lost one missed.
+// Keeps the list of orders true: fetches it after each message that something changed, and after each
+// connection, since nobody knows what a lost one missed.
 const PAUSE = 1500; // Milliseconds. The server is silent for a second after each message (live.py).
 let stale = false;
 let running = false;
