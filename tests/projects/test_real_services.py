@@ -159,8 +159,9 @@ class Site:
         self.start("beat", *command, str(self.logs / Path(schedule).name), ready="beat: Starting...")
 
     def records(self, name: str) -> list[dict]:
-        """Standard output, each line of which is a JSON object."""
-        return [json.loads(line) for line in (self.logs / f"{name}.log").read_text().splitlines()]
+        """Standard output, each line of which is a JSON object; but for what Celery prints at its end."""
+        lines = (self.logs / f"{name}.log").read_text().replace("\nworker: Warm shutdown (MainProcess)\n", "")
+        return [json.loads(line) for line in lines.splitlines()]
 
     def command(self, service: str) -> list[str]:
         return shlex.split(self.compose[service]["command"])
