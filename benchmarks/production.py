@@ -2,7 +2,7 @@
 
 .cache/tools/bin/python benchmarks/production.py [orders] [sqlite] [postgresql] [pages]
 
-`sqlite`, `postgresql`: orders (5 000) placed by 50 visitors at once. `pages`: 1 000 websockets of one customer,
+`sqlite`, `postgresql`: orders (5 000) placed by 50 visitors at once. `pages`: 1 000 websockets of a customer,
 at 20 orders a second; each page fetches after a message, as live.js does. The databases are private ones.
 """
 

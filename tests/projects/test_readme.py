@@ -1,4 +1,4 @@
-"""Every command block of a project's README, in its order, each line as it stands, with `.env` copied first."""
+"""Every command block of a project's README, in its order, as it stands, with `.env` copied first."""
 
 import re
 import subprocess
@@ -16,14 +16,15 @@ NOT_HERE = {
 # A line that does not end runs until the site answers, or a worker has run for a while.
 SERVE = """
 set -e -o pipefail
+answers() { python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:PORT/health/')"; }
 serve() {
     "$@" & pid=$!
     for _ in $(seq 300); do
         kill -0 $pid
-        python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:PORT/health/')" 2>/dev/null && break
+        answers 2>/dev/null && break
         sleep 0.2
     done
-    python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:PORT/health/')"
+    answers
     echo "served: $*"
     kill $pid
     wait $pid || true
