@@ -8,8 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
-from .health import PROBES
 from .logs import accept
+
+PROBES = ("/health/", "/ready/")
 
 
 @sync_and_async_middleware

@@ -2,15 +2,14 @@
 
 `/health/`  does this process live? If not, restart it. A dead database restarts nothing.
 `/ready/`   can it serve? If not, send it no request until it can.
+
+middleware.py lets both in with any Host, SECURE_REDIRECT_EXEMPT in base_settings.py without TLS.
 """
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.http import HttpRequest, JsonResponse
-
-# middleware.py lets them in with any Host; SECURE_REDIRECT_EXEMPT lets them in without TLS.
-PROBES = ("/health/", "/ready/")
 
 
 def database_state() -> str:

@@ -7,8 +7,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
-from .health import PROBES
 from .logs import accept
+
+PROBES = ("/health/", "/ready/")
 
 
 @sync_and_async_middleware
