@@ -143,7 +143,7 @@ def test_what_runs_in_threads_is_measured_in_parallel_too(generate):
 
     for parallel in ("-n0", "-n1"):
         report = project.pytest(parallel, *options).stdout
-        assert re.search(r"health\.py .+ (\S+)\n", report)[1] == "12-13"
+        assert re.search(r"health\.py .+% +(.+)\n", report)[1] == "19-22, 27-34"
 
 
 def test_shards_together_run_every_test_once(generate):
