@@ -58,13 +58,35 @@ def shop(generate, tmp_path):
         process(project, *worker, log=tmp_path / "worker.log"),
     ):
         wait_until(lambda: healthy(f"{url}health/"), (tmp_path / "server.log").read_text)
-        yield url
+        project.url = url
+        yield project
+
+
+LOG_IN = """
+from importlib import import_module
+from django.conf import settings
+from django.contrib.auth import get_user_model
+session = import_module(settings.SESSION_ENGINE).SessionStore()
+user = get_user_model().objects.create(username="customer")
+session.update({"_auth_user_id": str(user.pk), "_auth_user_hash": user.get_session_auth_hash()})
+session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+session.create()
+print(session.session_key)
+"""
+
+
+def session_of_a_customer(project) -> str:
+    return project.run("python", "manage.py", "shell", "-v0", "-c", LOG_IN).stdout.split()[-1]
 
 
 def test_an_open_page_shows_each_change(shop, tmp_path):
     """Placed in one tab, processed by the worker: the other tab shows both, without a reload."""
+    cookie = f"sessionid={session_of_a_customer(shop)}"
     with chromium(tmp_path / "profile") as browser:
-        watching, placing = browser.open(shop), browser.open(shop)
+        placing = browser.open(shop.url)
+        placing.evaluate(f"document.cookie = '{cookie}; path=/'")
+        placing.goto(shop.url)
+        watching = browser.open(shop.url)
         watching.wait_for("document.body.classList.contains('live')")
         watching.evaluate("window.loadedOnce = true")
 

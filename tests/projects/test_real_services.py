@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import uuid
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ import pytest
 import shapes
 import yaml
 from processes import free_port, listening, wait_until
+from proxy import Proxy
 
 POSTGRESQL = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -75,8 +77,9 @@ WATCH = """
 import asyncio, sys, websockets
 
 async def watch():
+    cookie = {"Cookie": sys.argv[3], "X-Forwarded-Proto": "https"}
     try:
-        async with websockets.connect(sys.argv[1], origin=sys.argv[2]) as page:
+        async with websockets.connect(sys.argv[1], origin=sys.argv[2], additional_headers=cookie) as page:
             print("connected", flush=True)
             async for message in page:
                 print(message, flush=True)
@@ -99,34 +102,35 @@ class KeepRedirects(HTTPRedirectHandler):
 
 
 class Site:
-    """A generated project in production: its processes, and a browser behind its TLS proxy."""
+    """A generated project in production: its processes, and one browser behind its TLS proxy."""
 
     def __init__(self, project: shapes.Project, logs: Path):
         self.project, self.logs = project, logs
         self.processes: dict[str, subprocess.Popen] = {}
         self.port = free_port()
         self.opener = build_opener(KeepRedirects)
+        self.cookies: dict[str, str] = {}
         self.compose = yaml.safe_load((project.path / "compose.yml").read_text())["services"]
 
     def start(self, name: str, *command: str, ready: str) -> None:
         """Run a process, in a group of its own, until its log says that it is ready."""
         log = self.logs / f"{name}.log"
         position = log.stat().st_size if log.exists() else 0
-        with log.open("a") as file:
+        with log.open("a") as file, log.with_suffix(".stderr").open("a") as errors:
             self.processes[name] = subprocess.Popen(
                 command,
                 cwd=self.project.path,
                 env=self.project.environ(),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
-                stderr=file,
+                stderr=errors,
                 start_new_session=True,
             )
         wait_until(
             lambda: ready in log.read_text()[position:] or self.processes[name].poll() is not None,
             f"{name} is not ready",
         )
-        assert self.processes[name].poll() is None, log.read_text()
+        assert self.processes[name].poll() is None, self.log(name)
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
         process = self.processes.pop(name)
@@ -135,7 +139,7 @@ class Site:
         process.wait(30)
 
     def log(self, name: str) -> str:
-        return (self.logs / f"{name}.log").read_text()
+        return "".join((self.logs / f"{name}.{kind}").read_text() for kind in ("log", "stderr"))
 
     def serve(self) -> None:
         (command,) = re.findall("(?m)^CMD (.*)", (self.project.path / "Dockerfile").read_text())
@@ -154,6 +158,11 @@ class Site:
         *command, schedule = self.command("beat")
         self.start("beat", *command, str(self.logs / Path(schedule).name), ready="beat: Starting...")
 
+    def records(self, name: str) -> list[dict]:
+        """Standard output, each line of which is a JSON object; but for what Celery prints at its end."""
+        lines = (self.logs / f"{name}.log").read_text().replace("\nworker: Warm shutdown (MainProcess)\n", "")
+        return [json.loads(line) for line in lines.splitlines()]
+
     def command(self, service: str) -> list[str]:
         return shlex.split(self.compose[service]["command"])
 
@@ -170,21 +179,23 @@ class Site:
         body = urlencode(data).encode() if data is not None else None
         origin = f"https://127.0.0.1:{self.port}"
         headers |= {"X-Forwarded-Proto": "https", "Referer": f"{origin}/", "Origin": origin}
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         request = Request(f"http://127.0.0.1:{self.port}{path}", body, headers)
         try:
             response = self.opener.open(request, timeout=60)
         except HTTPError as error:
             response = error
         with response:
+            for cookie in response.headers.get_all("Set-Cookie", []):
+                self.cookies |= {name: morsel.value for name, morsel in SimpleCookie(cookie).items()}
             return response.status, response.headers, response.read().decode()
 
     def place_order(self, product: str = "tea") -> int:
         """Fill in the form on the page as a browser does; return the number of the order."""
-        status, headers, _ = self.request("/")
+        status, _, _ = self.request("/")
         assert status == 200
-        token = SimpleCookie(headers["Set-Cookie"])["csrftoken"].value
-        data = {"product": product, "quantity": 1, "csrfmiddlewaretoken": token}
-        status, headers, body = self.request("/", data, Cookie=f"csrftoken={token}")
+        data = {"product": product, "quantity": 1, "csrfmiddlewaretoken": self.cookies["csrftoken"]}
+        status, headers, body = self.request("/", data)
         assert (status, headers["Location"]) == (302, "/"), body
         return int(self.request("/")[2].partition('data-id="')[2].partition('"')[0])
 
@@ -272,6 +283,8 @@ def test_orders_are_processed_once_and_none_is_lost(deploy, queue):
     orders = [site.place_order(product) for product in ("tea", "milk")]
     site.wait_until_processed(*orders)
     site.stop("worker")
+    server, worker = [{r["request_id"] for r in site.records(name)} for name in ("server", "worker")]
+    assert len(server & worker - {"-"}) == 2, "the tasks do not log the ids of the requests that caused them"
     done = "Success" if queue == "procrastinate" else "succeeded"
     assert len([line for line in site.log("worker").splitlines() if done in line and "True" in line]) == 2
 
@@ -323,9 +336,10 @@ def test_a_database_that_dies_is_reported(deploy):
     site.project.env["DATABASE_URL"] = f"postgres://postgres@127.0.0.1:{free_port()}/x"
     site.serve()
 
-    status, _, body = site.request("/health/")
+    status, _, body = site.request("/ready/")
 
-    assert (status, json.loads(body)) == (503, {"database": False})
+    assert (status, json.loads(body)) == (503, {"database": "down"})
+    assert site.request("/health/")[0] == 200
 
 
 @pytest.mark.parametrize("queue", ["redis", "rabbitmq"])
@@ -351,6 +365,7 @@ def test_a_broker_that_is_not_there_does_not_fail_the_request(deploy, queue):
     site.beat()
     site.wait_until_processed(order)
     assert "Sending due task process-waiting-orders" in site.log("beat")
+    assert site.records("beat")
 
 
 PICKLE = """
@@ -381,17 +396,114 @@ def test_open_pages_are_notified_in_production(deploy):
     site.serve()
     url, origin = f"ws://127.0.0.1:{site.port}/ws/orders/", f"https://127.0.0.1:{site.port}"
     watch = ["python", "-c", WATCH, url]
-    assert site.project.run(*watch, "https://evil.example").stdout == "refused 403\n"
-    site.start("page", *watch, origin, ready="connected")
+    order = site.place_order()
+    cookie = f"sessionid={site.cookies['sessionid']}"
+    for foreign in (
+        "https://evil.example",
+        origin.replace("https", "http"),
+        f"https://127.0.0.1:{free_port()}",
+    ):
+        assert site.project.run(*watch, foreign, cookie).stdout == "refused 403\n"
+    site.start("page", *watch, origin, cookie, ready="connected")
     time.sleep(17)  # Idle for longer than redis-py 8 waits for an answer by default, with its retries.
 
-    order = site.place_order()
     site.work("procrastinate")
     site.wait_until_processed(order)
 
-    wait_until(lambda: '"processed"' in site.log("page"), "the page was not notified")
-    messages = [json.loads(line) for line in site.log("page").splitlines()[1:]]
-    assert [(one["id"], one["status"]) for one in messages] == [(order, "new"), (order, "processed")]
+    wait_until(lambda: "changed" in site.log("page"), "the page was not notified")
+    assert [json.loads(line) for line in (site.logs / "page.log").read_text().splitlines()[1:]] == [
+        {"changed": "orders"}
+    ]
+
+
+@pytest.fixture
+def through_proxy():
+    """A function: URL -> a Proxy, and the URL through it. Faults are the proxy's, not the server's."""
+    proxies = []
+
+    def get(url: str) -> tuple[Proxy, str]:
+        parts = urlsplit(url)
+        proxies.append(Proxy(parts.hostname, parts.port))
+        user, at, _ = parts.netloc.rpartition("@")
+        return proxies[-1], urlunsplit(parts._replace(netloc=f"{user}{at}127.0.0.1:{proxies[-1].port}"))
+
+    yield get
+    for proxy in proxies:
+        proxy.close()
+
+
+def test_procrastinates_worker_goes_on_after_the_database_was_away(deploy, through_proxy):
+    site = deploy(use_procrastinate=True)
+    site.serve()
+    proxy, url = through_proxy(site.project.env["DATABASE_URL"])
+    direct = site.project.env["DATABASE_URL"]
+    site.project.env["DATABASE_URL"] = url
+    site.work("procrastinate")
+    site.project.env["DATABASE_URL"] = direct
+
+    proxy.cut()
+    order = site.place_order()
+    wait_until(lambda: "starts again" in site.log("worker"), "the worker did not notice")
+    proxy.heal()
+
+    site.wait_until_processed(order)
+    worker = site.processes["worker"]
+    site.stop("worker")
+    assert worker.returncode == 0
+
+
+HOLD = """
+import sys, psycopg
+with psycopg.connect(sys.argv[1]) as holder:
+    holder.execute("LOCK TABLE orders_order")
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_used_up_pool_is_busy_and_not_down(deploy):
+    site = deploy(use_procrastinate=True)
+    site.project.env |= {"DATABASE_POOL_SIZE": "1"}
+    site.serve()
+    site.place_order()
+    command = ["python", "-c", HOLD, site.project.env["DATABASE_URL"]]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=site.project.environ(), **pipes) as holder:
+        assert holder.stdout.readline() == "held\n"
+        waiting = threading.Thread(target=site.request, args=["/"])
+        waiting.start()
+        time.sleep(1)  # The page has the only connection, and waits for the table.
+        answer = site.request("/ready/")
+        alive = site.request("/health/")
+        holder.stdin.close()
+    waiting.join()
+
+    assert (answer[0], json.loads(answer[2])) == (200, {"database": "busy"})
+    assert alive[0] == 200
+    assert json.loads(site.request("/ready/")[2]) == {"database": "up"}
+
+
+def test_a_redis_that_hangs_does_not_hold_up_requests(deploy, through_proxy):
+    site = deploy(use_procrastinate=True, use_channels=True)
+    proxy, site.project.env["REDIS_URL"] = through_proxy(site.project.env["REDIS_URL"])
+    site.serve()
+    site.place_order()
+    proxy.hang()  # For ever: without a bound, the request would not return.
+
+    started = time.monotonic()
+    site.place_order()
+
+    assert time.monotonic() - started < 20
+    assert "open pages were not notified" in site.log("server")
+
+
+def test_conn_max_age_is_refused_in_one_sentence(deploy):
+    site = deploy(use_procrastinate=True)
+
+    done = site.project.run("python", "manage.py", "check", check=False, CONN_MAX_AGE="60")
+
+    assert done.returncode
+    assert "CONN_MAX_AGE keeps a connection for each thread" in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """A package cannot take a name that Python, Django or a dependency of the project has."""
 
+import builtins
 import json
 import keyword
 import sys
@@ -16,6 +17,7 @@ def test_every_name_that_would_clash_is_reserved(generate):
     script = "import importlib.metadata as m, json; print(json.dumps([*m.packages_distributions()]))"
     everything = generate(**shapes.catalogue()["everything"]).run("python", "-c", script).stdout
     taken = {*sys.stdlib_module_names, *keyword.kwlist, *json.loads(everything), "test", "tests"}
+    taken |= {*dir(builtins), "admin", "auth", "messages"}
 
     assert {
         name for name in taken if name.islower() and name[0] != "_" and name.isidentifier()

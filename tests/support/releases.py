@@ -222,7 +222,7 @@ def next_release(template: Path) -> None:
     (package / "health.py").rename(package / "healthcheck.py")
     urls = package / "base_urls.py.jinja"
     urls.write_text(urls.read_text().replace("from .health import", "from .healthcheck import"))
-    (template / "template" / "tests" / "test_smoke.py").unlink()
+    (template / "template" / "tests" / "test_smoke.py.jinja").unlink()
     (template / "template" / "NEXT.md.jinja").write_text("A file of the next release: {{ next_answer }}.\n")
     questions = template / "copier.yml"
     questions.write_text(questions.read_text() + "\nnext_answer:\n  type: str\n  default: plain\n")

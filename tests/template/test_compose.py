@@ -38,6 +38,7 @@ def test_each_process_and_what_it_needs(rendered, answers):
         "worker": celery,
         "beat": celery,
         "procrastinate": procrastinate,
+        "sweeper": not celery and not procrastinate,
     }
     if not any(servers.values()):
         assert not (tree / "compose.yml").exists()
@@ -54,6 +55,9 @@ def test_each_process_and_what_it_needs(rendered, answers):
     for name in ("web", *(name for name in ("worker", "procrastinate") if processes[name])):
         assert "healthcheck" in compose["services"][name]
         assert compose["services"][name]["depends_on"]["migrate"]
+    asked = {name: str(service.get("healthcheck")) for name, service in compose["services"].items()}
+    assert "/ready/" in asked["web"]
+    assert all("/health/" not in asked[name] for name in processes if processes[name])
     environment = compose["services"]["web"]["environment"]
     assert ("CELERY_BROKER_URL" in environment) is celery
     assert ("REDIS_URL" in environment) is answers["use_channels"]
@@ -68,13 +72,14 @@ def test_every_shape_has_an_image(rendered, answers):
     assert ("compose.yml" in dockerfile) is (tree / "compose.yml").exists()
     assert ("ENV DATABASE_URL=sqlite:////data/" in dockerfile) is (answers["database"] == "sqlite")
     assert '"acme_shop.asgi:application"' in dockerfile
+    assert "/health/" in dockerfile
 
 
 @pytest.mark.parametrize("name", shapes.catalogue())
 def test_the_image_has_a_tested_python(rendered, name):
     """The newest that Django supports; .python-version lets uv take each that CI tests, and no other."""
     tree = rendered(**shapes.catalogue()[name])
-    (python,) = re.findall(r"(?m)^FROM python:(\S+)-slim$", (tree / "Dockerfile").read_text())
+    (python,) = re.findall(r"(?m)^FROM python:(\S+)-slim@sha256:[0-9a-f]{64}$", (tree / "Dockerfile").read_text())
     supported = SpecifierSet((tree / ".python-version").read_text())
 
     assert python in supported

@@ -40,7 +40,7 @@ REFUSED = [
     ("package_name", "s" * 31, "use 1 to 30 of a-z, 0-9 and _"),
     *(
         ("package_name", name, f"choose another name; '{name}' is taken")
-        for name in ("class", "test", "tests", "site", "json", "django", "celery", "channels", "pytest")
+        for name in ("class", "id", "admin", "test", "tests", "site", "json", "django", "celery", "channels", "pytest")
     ),
     ("description", " ", "describe it in one sentence"),
     ("description", "one\ntwo", "use one plain line"),

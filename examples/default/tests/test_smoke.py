@@ -8,12 +8,30 @@ from django.core.management import call_command
 from django.test import AsyncClient, Client
 from django.utils.html import escape
 
+from acme_shop.logs import RequestId
 
-@pytest.mark.django_db
-async def test_health(async_client: AsyncClient):
+
+async def test_health_asks_nobody(async_client: AsyncClient):
     response = await async_client.get("/health/")
 
-    assert (response.status_code, response.json()) == (200, {"database": True})
+    assert (response.status_code, response.json()) == (200, {"alive": True})
+
+
+@pytest.mark.django_db
+async def test_ready(async_client: AsyncClient):
+    response = await async_client.get("/ready/")
+
+    assert (response.status_code, response.json()) == (200, {"database": "up"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/health/", "/ready/"])
+def test_probes_ask_by_ip_and_without_tls(client: Client, settings, path: str):
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200
+    assert client.get("/admin/", headers={"Host": "10.0.0.7:8000"}).status_code == 400
+    assert client.get("/admin/").status_code == 301
 
 
 @pytest.mark.django_db
@@ -35,6 +53,30 @@ async def test_every_response_has_a_request_id(async_client: AsyncClient):
 def test_every_response_has_a_request_id_in_a_sync_server(client: Client):
     assert client.get("/admin/", headers={"X-Request-ID": "abc"})["X-Request-ID"] == "abc"
     assert client.get("/missing/")["X-Request-ID"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sent", ["x" * 65, "two words", '<a href="//evil.example">'])
+def test_a_request_id_that_could_do_harm_is_replaced(client: Client, sent: str):
+    answered = client.get("/admin/", headers={"X-Request-ID": sent})["X-Request-ID"]
+
+    assert len(answered) == 32
+
+
+@pytest.mark.django_db
+def test_log_records_have_the_id_of_their_request(client: Client, caplog):
+    client.get("/missing/", headers={"X-Request-ID": "abc"})
+
+    (record,) = [record for record in caplog.records if record.name == "django.request"]
+    assert RequestId().filter(record)
+    assert record.request_id == "abc"
+
+
+@pytest.mark.django_db
+def test_pages_load_from_this_site_only(client: Client):
+    policy = client.get("/admin/login/")["Content-Security-Policy"]
+
+    assert "default-src 'self'" in policy
 
 
 @pytest.mark.django_db

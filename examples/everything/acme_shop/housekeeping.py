@@ -6,9 +6,11 @@ Yours go into your apps' jobs.py; for other times, name another module in settin
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+FIRST = 100  # Other jobs have priority 0 by default: no backlog delays the upkeep.
+
 
 @app.periodic(cron="* * * * *")
-@app.task(queueing_lock="retry_stalled_jobs", pass_context=True)
+@app.task(queueing_lock="retry_stalled_jobs", priority=FIRST, pass_context=True)
 async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Queue again what a worker held that gave no sign of life for so long."""
     seconds = context.app.worker_defaults["stalled_worker_timeout"]
@@ -18,7 +20,7 @@ async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
 
 
 @app.periodic(cron="17 3 * * *")
-@app.task(queueing_lock="remove_old_jobs", pass_context=True)
+@app.task(queueing_lock="remove_old_jobs", priority=FIRST, pass_context=True)
 async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
     """Each night, remove jobs that ended a week ago, and their events; failed ones after a month."""
     jobs = context.app.job_manager

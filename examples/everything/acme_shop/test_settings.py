@@ -67,6 +67,8 @@ MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith("servestatic.")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 for database in DATABASES.values():
+    # A test has one connection, and the database is dropped after the last: no pool.
+    database.get("OPTIONS", {}).pop("pool", None)
     if database["ENGINE"] == "acme_shop.postgresql":
         database |= {"HOST": str(BASE_DIR / ".postgres" / "test"), "DURABLE": False}
 

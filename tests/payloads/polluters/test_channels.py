@@ -25,16 +25,21 @@ def disconnected():
     assert get_channel_layer().groups == {}
 
 
-async def test_ws_connect_disconnects(disconnected, ws_connect):
-    await ws_connect("/ws/orders/")
+@pytest.mark.django_db
+async def test_ws_connect_disconnects(disconnected, ws_connect, authenticated_async_client):
+    await ws_connect("/ws/orders/", client=authenticated_async_client)
     assert get_channel_layer().groups
 
 
 @pytest.mark.timeout(20)
-async def test_an_error_is_raised_at_once(ws_connect):
+async def test_an_error_is_raised_at_once(ws_connect, monkeypatch):
+    async def fail(self, content):
+        raise LookupError("a bug")
+
+    monkeypatch.setattr("acme_shop.orders.consumers.OrdersConsumer.receive_json", fail)
     socket = await ws_connect("/ws/orders/")
-    await socket.send_to("not JSON")
-    with pytest.raises(ValueError, match="Expecting value"):
+    await socket.send_to("{}")
+    with pytest.raises(LookupError, match="a bug"):
         await socket.receive_from(timeout=60)
 
 

@@ -53,8 +53,11 @@ async def test_sync_code_with_a_transaction(order: Order):
     assert order.status == Order.Status.PROCESSED
 
 
-async def test_an_async_view(async_client: AsyncClient, order: Order):
-    response = await async_client.get(f"/orders/{order.pk}/")
+async def test_an_async_view(authenticated_async_client: AsyncClient, user: User, order: Order):
+    order.customer = user
+    await order.asave()
+
+    response = await authenticated_async_client.get(f"/orders/{order.pk}/")
 
     assert response.json()["product"] == "tea"
 

@@ -3,18 +3,23 @@
 from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.urls import path
 
-from .live import GROUP
-from .models import Order
+from acme_shop.websockets import JsonConsumer
+
+from .access import place_order, visible_orders
+from .live import groups_for
 from .views import OrderForm
 
 
-class OrdersConsumer(AsyncJsonWebsocketConsumer):
-    """Sends each change of an order to every open page, and places the orders that a page sends."""
+class OrdersConsumer(JsonConsumer):
+    """Says when an order of this page changed, and places orders of customers."""
 
-    groups = [GROUP]
+    async def connect(self) -> None:
+        user, session = self.scope["user"], self.scope["session"]
+        for group in await database_sync_to_async(groups_for)(user, session):
+            await self.join(group)
+        await self.accept()
 
     async def receive_json(self, content: dict[str, Any], **kwargs: Any) -> None:
         if errors := await self.place(content):
@@ -22,34 +27,43 @@ class OrdersConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def place(self, content: dict[str, Any]) -> dict[str, Any]:
-        """Save the order, and so tell every page; return what is wrong with it by field."""
-        user = self.scope["user"]
-        order = Order(customer=user if user.is_authenticated else None)
-        form = OrderForm(content, instance=order)
+        """Save the order, and so tell its pages; return what is wrong with it by field."""
+        user, session = self.scope["user"], self.scope["session"]
+        if not user.is_authenticated:  # The session of a visitor is the browser's to keep.
+            return {"__all__": ["Log in to place an order here, or use the form."]}
+        form = OrderForm(content)
         if form.is_valid():
-            form.save()
+            place_order(form.save(commit=False), user, session)
         return form.errors
 
-    async def order_changed(self, event: dict[str, Any]) -> None:
-        await self.send_json(event["order"])
+    async def orders_changed(self, event: dict[str, Any]) -> None:
+        await self.send_json({"changed": "orders"})
 
 
-class ChatConsumer(AsyncJsonWebsocketConsumer):
-    """A chat on each order, for users who are logged in."""
+class ChatConsumer(JsonConsumer):
+    """A chat on each order, for its customer and staff."""
 
     async def connect(self) -> None:
-        order_id = self.scope["url_route"]["kwargs"]["order_id"]
-        known = await Order.objects.filter(pk=order_id).aexists()
-        if not (known and self.scope["user"].is_authenticated):
+        self.room = f"order-{self.scope['url_route']['kwargs']['order_id']}-chat"
+        if await self.may_enter():
+            await self.join(self.room)
+            await self.accept()
+        else:
             await self.close()
-            return
-        self.room = f"order-{order_id}"
-        self.groups.append(self.room)  # Left by Channels when the page goes.
-        await self.channel_layer.group_add(self.room, self.channel_name)
-        await self.accept()
+
+    @database_sync_to_async
+    def may_enter(self) -> bool:
+        user, session = self.scope["user"], self.scope["session"]
+        orders = visible_orders(user, session)
+        order_id = self.scope["url_route"]["kwargs"]["order_id"]
+        return user.is_authenticated and orders.filter(pk=order_id).exists()
 
     async def receive_json(self, content: dict[str, Any], **kwargs: Any) -> None:
-        said = {"user": str(self.scope["user"]), "message": content["message"]}
+        message = content.get("message")
+        if not isinstance(message, str) or not 0 < len(message) <= 500:
+            await self.refuse("Send a message of 1 to 500 characters.")
+            return
+        said = {"user": str(self.scope["user"]), "message": message}
         await self.channel_layer.group_send(self.room, {"type": "chat.said", "said": said})
 
     async def chat_said(self, event: dict[str, Any]) -> None:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
 
 
 class Order(models.Model):
@@ -27,9 +28,14 @@ class Order(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         placed = self._state.adding
-        super().save(*args, **kwargs)
-        # Read at call time, so that one test can turn it on.
-        if placed and not getattr(settings, "DISABLE_AUTO_WORKER_SPAWN", False):
-            from .queue import enqueue_processing
+        with transaction.atomic():  # The order and, where the queue is in the database, its job.
+            super().save(*args, **kwargs)
+            # Read at call time, so that one test can turn it on.
+            if placed and not getattr(settings, "DISABLE_AUTO_WORKER_SPAWN", False):
+                from .queue import enqueue_processing
 
-            enqueue_processing(self.pk)
+                enqueue_processing(self.pk)
+
+    def clean(self) -> None:
+        if self.quantity is not None and self.quantity < 1:
+            raise ValidationError({"quantity": "Order at least 1."})

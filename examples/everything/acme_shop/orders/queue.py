@@ -9,9 +9,15 @@ To move a task: write it for the other queue, change the call below, deploy, and
 function until its queue is empty, since waiting messages name it.
 """
 
+from acme_shop.logs import request_id
+
 from .jobs import process_order
+
+# What has to run; the page says so in development while orders wait.
+WORKER = "uv run manage.py procrastinate worker"
 
 
 def enqueue_processing(order_id: int) -> None:
     """Defer the order to Procrastinate: a row, which commits or rolls back with the order."""
-    process_order.defer(order_id=order_id)
+    cause = request_id.get()
+    process_order.defer(order_id=order_id, **({"request_id": cause} if cause != "-" else {}))

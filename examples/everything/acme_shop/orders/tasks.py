@@ -1,15 +1,12 @@
 """Celery tasks of the orders app: arguments are plain values, and running one twice does no harm."""
 
 import logging
-from datetime import timedelta
 
 from celery import shared_task
 from django.db import OperationalError
-from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from . import services
-from .models import Order
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +19,8 @@ def process_order(order_id: int) -> bool:
 
 @shared_task
 def process_waiting_orders(minutes: int = 5) -> int:
-    """Send again what has waited for so long: CELERY_BEAT_SCHEDULE calls this, as a safety net."""
-    placed_before = timezone.now() - timedelta(minutes=minutes)
-    waiting = Order.objects.filter(status=Order.Status.NEW, created_at__lt=placed_before)
-    return sum(send(order_id) for order_id in waiting.values_list("pk", flat=True))
+    """Process what has waited for so long: CELERY_BEAT_SCHEDULE calls this, as a safety net."""
+    return services.process_waiting_orders(minutes)
 
 
 def send(order_id: int) -> bool:

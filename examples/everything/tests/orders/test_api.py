@@ -80,6 +80,20 @@ def test_what_is_missing_is_named(api_client):
 
 
 @pytest.mark.django_db
+def test_an_order_is_of_at_least_one(api_client):
+    response = api_client.post(URL, {"product": "tea", "quantity": 0}, format="json")
+
+    assert (response.status_code, [*response.json()]) == (400, ["quantity"])
+
+
+@pytest.mark.django_db
+def test_json_that_is_nested_too_deeply_is_refused(api_client):
+    response = api_client.post(URL, "[" * 100_000, content_type="application/json")
+
+    assert response.status_code == 400
+
+
+@pytest.mark.django_db
 async def test_the_summary(authenticated_async_client, user):
     await Order.objects.acreate(product="tea", customer=user)
     await Order.objects.acreate(product="milk", customer=user, status=Order.Status.PROCESSED)
@@ -167,8 +181,12 @@ def test_the_schema_is_complete():
     }
     assert paths[URL]["get"]["operationId"] == "orders_list"
     assert "201" in paths[URL]["post"]["responses"]
+    summary = paths[f"{URL}summary/"]["get"]["responses"]["200"]["content"]["application/json"]
+    assert summary["schema"] == {"$ref": "#/components/schemas/Summary"}
 
 
 @pytest.mark.django_db
-def test_the_schema_is_served(api_client):
-    assert api_client.get("/api/schema/").status_code == 200
+@pytest.mark.parametrize("path", ["/api/schema/", "/api/"])
+def test_the_schema_and_its_page_want_a_login(api_client, client, path):
+    assert api_client.get(path).status_code == 200
+    assert client.get(path).status_code == 403

@@ -70,7 +70,7 @@ def test_delay_on_commit_waits_for_the_commit(django_capture_on_commit_callbacks
 
 
 @pytest.mark.django_db
-def test_waiting_orders_are_sent_again(time_machine):
+def test_waiting_orders_are_processed(time_machine):
     order = OrderFactory.create()
     assert process_waiting_orders.delay().get() == 0
 

