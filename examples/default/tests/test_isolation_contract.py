@@ -43,7 +43,8 @@ def memo() -> list[str]:
 def test_the_testing_layer_is_on(pytestconfig):
     """A pytest.ini replaces [tool.pytest] of pyproject.toml, and `-p no:…` or an option a part of it."""
     on = pytestconfig.pluginmanager.has_plugin
-    parts = ["clients", "development", "guard", "report", "rollback", "seeds", "tasks"]
+    parts = ["clients", "development", "guard", "report", "restore"]
+    parts += ["rollback", "seeds", "tasks"]
     names = [f"hermetic-{part}" for part in parts]
     off = [name for name in names if not on(name)]
     assert not off, f"{off} are off: see [tool.pytest] in pyproject.toml"
@@ -72,7 +73,7 @@ class TestRowsRollBack:
 
 @twice
 @pytest.mark.django_db(transaction=True)
-async def test_committed_rows_are_flushed(twin):
+async def test_committed_rows_are_undone(twin):
     assert not await get_user_model().objects.aexists()
     await get_user_model().objects.acreate(username="leak")
 

@@ -25,6 +25,7 @@ from django.utils.module_loading import import_string
 
 from . import compat
 from .audit import Audit
+from .baseline import Baseline
 from .leaks import Leak, Leaked
 from .network import OUTSIDE, REMEDY, Network
 from .probes import Probe, Project, probes
@@ -39,8 +40,8 @@ ERRORS = (Exception, pytest.fail.Exception, pytest.skip.Exception)
 class Guard:
     """Reports leaks as errors (mode ``fail``), or at the end of the run (``warn``)."""
 
-    def __init__(self, config: pytest.Config, mode: str) -> None:
-        self.config, self.mode = config, mode
+    def __init__(self, config: pytest.Config, mode: str, baseline: Baseline) -> None:
+        self.config, self.mode, self.baseline = config, mode, baseline
         self.keep = config.getini("isolation_keep")
         self.detailed = config.getoption("--isolation-report")
         self.item: pytest.Item | None = None  # The test that is watched.
@@ -220,7 +221,7 @@ class Guard:
         return result
 
     def report(self, item: pytest.Item) -> Leaked | None:
-        left, self.left = self.left, []
+        left, self.left = self.baseline.new(item, self.left), []
         for title, leaks in left:
             for leak in leaks:
                 self.count(item, "reported", leak.name)

@@ -8,6 +8,7 @@ files here. ``plugin`` is the pytest plugin; these names are for tests:
 ``acreate``    creates an object with a factory in async code
 """
 
+from . import versions  # noqa: F401, first, since it refuses what is too old.
 from .clients import acreate, run_async
 from .database.seeds import seed
 

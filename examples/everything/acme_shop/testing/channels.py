@@ -3,10 +3,10 @@
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
-import channels_redis.core  # noqa: F401  Now: it brings modules that look like a test's fakes.
-import msgpack
 import pytest
 from channels.layers import (
     BaseChannelLayer,
@@ -20,6 +20,9 @@ from django.utils.module_loading import import_string
 
 from . import compat
 
+with suppress(ImportError):  # An adopted project may have another layer in production.
+    import_module("channels_redis.core")  # Now: it brings modules that look like a test's fakes.
+
 
 class StrictInMemoryChannelLayer(InMemoryChannelLayer):
     """A layer in memory that packs messages as the Redis layer does: it refuses a model or a datetime
@@ -27,6 +30,8 @@ class StrictInMemoryChannelLayer(InMemoryChannelLayer):
     """
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
+        import msgpack
+
         await super().send(channel, msgpack.unpackb(msgpack.packb(message)))
 
 

@@ -10,14 +10,17 @@ Load it with ``-p``, before any conftest.py. A part of it is switched off by its
 """
 
 import sys
+from collections.abc import Generator
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.conf import settings
 
 from . import clients, compat, tasks
+from .baseline import Baseline
 from .database import rollback, seeds
 from .database.development import DevelopmentDatabases
 from .database.restore import RestoredDatabases
@@ -48,10 +51,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="count what was reset, reported and blocked",
     )
+    group.addoption("--isolation-baseline", metavar="FILE", help="tolerate the leaks in this file")
+    group.addoption(
+        "--isolation-baseline-update",
+        action="store_true",
+        help="record the leaks of this run in a new baseline, or remove mended ones from the old",
+    )
     parser.addini("isolation", "what to do when a test leaks: fail, warn or off", default="fail")
     parser.addini(
         "isolation_keep", "leaks (fnmatch patterns) that may outlive tests", type="linelist"
     )
+    parser.addini("isolation_baseline", "file of known leaks; once it exists, new ones fail")
+    parser.addini(
+        "isolation_addopts", "options of pytest, added to addopts", type="args", default=[]
+    )
+
+
+@pytest.hookimpl(wrapper=True)  # Before pytest-django reads its options.
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, args: list[str]
+) -> Generator[None, Any, Any]:
+    """Add isolation_addopts where addopts ends, which pytest has put before all other options."""
+    end = len(early_config.getini("addopts"))
+    args[end:end] = early_config.getini("isolation_addopts")
+    return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -76,7 +99,13 @@ def pytest_configure(config: pytest.Config) -> None:
         register(ReusedDatabases(config), "hermetic-reused")
     register(report, "hermetic-report")
     if mode != "off":
-        register(Guard(config, mode), "hermetic-guard")
+        baseline = Baseline(config)
+        if baseline.update and not baseline.exists:
+            mode = "warn"
+        elif baseline.exists and not config.getoption("--isolation"):
+            mode = "fail"
+        register(baseline, "hermetic-baseline")
+        register(Guard(config, mode, baseline), "hermetic-guard")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

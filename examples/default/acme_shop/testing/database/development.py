@@ -15,6 +15,16 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
+def development_names() -> dict[str, Any]:
+    """The names in the settings, before test databases are there, without those of test databases."""
+    names = {}
+    for alias, database in connections.settings.items():  # An engine may not be installed.
+        name, test = database["NAME"], database["TEST"].get("NAME")
+        if name and name not in (test, ":memory:"):  # A settings file may name test databases.
+            names[alias] = name
+    return names
+
+
 class DevelopmentDatabases:
     """Notes the names in the settings when the run starts, and refuses to connect to them."""
 
@@ -27,10 +37,7 @@ class DevelopmentDatabases:
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         if not settings.configured:
             return (yield)
-        for alias, database in connections.settings.items():  # An engine may not be installed.
-            name, test = database["NAME"], database["TEST"].get("NAME")
-            if name and name not in (test, ":memory:"):  # A settings file may name test databases.
-                self.names[alias] = name
+        self.names = development_names()
         connect = BaseDatabaseWrapper.connect
 
         def checked_connect(connection: BaseDatabaseWrapper) -> None:

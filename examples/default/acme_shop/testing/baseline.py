@@ -1,0 +1,126 @@
+"""The baseline: leaks that were there when the layer came, in a file that can only shrink.
+
+A line of the file is a leak and the test, or the fixture, that leaves it. What it lists is reverted and does
+not fail; a new leak fails; a line whose test no longer leaks fails the run until it is removed.
+``--isolation-baseline-update`` writes the file when there is none, and later only removes lines.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .leaks import Leak
+
+HEAD = "# Leaks that may stay for now: mend one, and remove its line. --isolation-baseline-update does.\n"
+Lines = set[tuple[str, str]]  # (id of a test or title of a fixture, leak)
+Left = list[tuple[str, Sequence[Leak]]]
+
+
+class Baseline:
+    """Tells the guard which leaks are new, and after the run what has become of the known ones."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        name = config.getoption("--isolation-baseline") or config.getini("isolation_baseline")
+        self.file = config.rootpath / name if name else None
+        self.update = config.getoption("--isolation-baseline-update")
+        if self.update and not self.file:
+            raise pytest.UsageError(
+                "--isolation-baseline-update has no file to write: name it, like "
+                "--isolation-baseline=isolation-baseline.txt, or in the ini option isolation_baseline."
+            )
+        self.exists = bool(self.file and self.file.exists())
+        self.known = read(self.file) if self.file and self.exists else set()
+        self.is_worker = hasattr(config, "workerinput")
+        self.found: Lines = set()
+        self.passed: set[str] = set()
+
+    def new(self, item: pytest.Item, left: Left) -> Left:
+        """What a test left, and the fixtures that ended with it, without what the file lists."""
+        if not self.file:
+            return left
+        for (
+            title,
+            leaks,
+        ) in left:  # Through the report, since pytest-xdist brings it from its workers.
+            names = [f"{leak.name}\t{title or item.nodeid}" for leak in leaks]
+            item.user_properties += [("isolation leak", name) for name in names]
+        new = [
+            (title, [one for one in leaks if (title or item.nodeid, one.name) not in self.known])
+            for title, leaks in left
+        ]
+        return [(title, leaks) for title, leaks in new if leaks]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" and report.passed:  # Else it may not have come to what leaks.
+            self.passed.add(report.nodeid)
+        elif report.when == "teardown":
+            texts = [text for kind, text in report.user_properties if kind == "isolation leak"]
+            self.found |= {line for text in texts if (line := parsed(text))}
+
+    @property
+    def mended(self) -> Lines:
+        """The lines that the run has shown to be wrong. A fixture may not have been asked for in it."""
+        return {
+            line
+            for line in self.known - self.found
+            if line[0] in self.passed
+            or ("::" in line[0] and not self.is_there(line[0]))
+            or ("::" not in line[0] and self.update)
+        }
+
+    def is_there(self, test: str) -> bool:
+        return bool(self.file and (self.file.parent / test.partition("::")[0]).exists())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.is_worker or not self.file:
+            return
+        if self.update:
+            write(self.file, self.known - self.mended if self.exists else self.found)
+        elif self.mended and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.file:
+            return
+        name, say = self.file.name, terminalreporter.line
+        if not self.exists and self.update:
+            say(
+                f"isolation: {len(self.found)} leaks recorded in {name}; from now on a new one fails"
+            )
+        elif not self.exists and self.found:
+            say(
+                f"isolation: --isolation-baseline-update records these leaks in {name}; a new one then fails"
+            )
+        elif self.found & self.known:
+            say(
+                f"isolation: {len(self.found & self.known)} leaks are known ({name}), and were reverted"
+            )
+        if self.mended:
+            done = (
+                "were removed"
+                if self.update
+                else "no longer leak: --isolation-baseline-update removes them"
+            )
+            say(f"isolation: {len(self.mended)} lines of {name} {done}", red=not self.update)
+            for where, leak in sorted(self.mended):
+                say(f"    {leak}  {where}")
+
+
+def read(file: Path) -> Lines:
+    return {
+        line for text in file.read_text(encoding="utf-8").splitlines() if (line := parsed(text))
+    }
+
+
+def parsed(text: str) -> tuple[str, str] | None:
+    leak, tab, where = text.partition("\t")
+    return (where, leak) if tab else None
+
+
+def write(file: Path, lines: Lines) -> None:
+    text = "".join(f"{leak}\t{where}\n" for where, leak in sorted(lines))
+    file.write_text(HEAD + text, encoding="utf-8")
