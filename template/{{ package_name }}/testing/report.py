@@ -1,13 +1,11 @@
 """What the guard says at the end of a run: leaks of mode ``warn``, worst first, and counts."""
 
-import re
 from collections import Counter
 from typing import Any
 
 import pytest
 
 SHOWN, EXAMPLES = 20, 3
-LEAK = re.compile(r"(?P<where>.+?) leaks (?P<leak>(?P<name>\w+:.*?) \(.*)", re.DOTALL)
 
 
 class Report:
@@ -15,16 +13,16 @@ class Report:
 
     def __init__(self, config: pytest.Config) -> None:
         self.counts, self.off = Counter[str](), Counter[str]()
-        self.found: dict[
-            str, dict[str, str]
-        ] = {}  # By the name of a leak: each test, and what it said.
+        # By the name of a leak: each test, and what it said.
+        self.found: dict[str, dict[str, str]] = {}
         self.detailed = config.getoption("--isolation-report")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
             for kind, text in report.user_properties:
-                if kind == "isolation warning" and (found := LEAK.fullmatch(text)):
-                    self.found.setdefault(found["name"], {})[found["where"]] = found["leak"]
+                if kind == "isolation warning":
+                    where, name, leak = text
+                    self.found.setdefault(name, {})[where] = leak
                 elif kind == "isolation off":
                     self.off[text] += 1
                 elif kind.startswith("isolation ") and kind != "isolation leak":

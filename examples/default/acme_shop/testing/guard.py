@@ -226,8 +226,9 @@ class Guard:
             for leak in leaks:
                 self.count(item, "reported", leak.name)
                 if self.mode == "warn":
+                    where = title or item.nodeid
                     item.user_properties.append(
-                        ("isolation warning", f"{title or item.nodeid} leaks {leak}")
+                        ("isolation warning", (where, leak.name, str(leak)))
                     )
         return Leaked(left) if left and self.mode == "fail" else None
 
