@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as ElementTree
+from ast import literal_eval
 from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -52,7 +53,7 @@ class Run:
 
 
 def leak_name(line: str) -> str:
-    return line.rpartition(" leaks ")[2].partition(" (")[0]
+    return line.partition(" (")[0]
 
 
 def source(name: str) -> Path:
@@ -149,7 +150,7 @@ def read(results: Path, seconds: float, output: str) -> Run:
         outcomes[test] = next(iter(kinds), "passed")
         properties = [one for one in case.iter("property") if one.get("name") == "isolation warning"]
         if properties:
-            leaks[test] = [one.get("value") for one in properties]
+            leaks[test] = [literal_eval(one.get("value"))[2] for one in properties]
     return Run(outcomes, leaks, seconds, output)
 
 
