@@ -5,6 +5,7 @@ The page is what is expected here; each of its rows has a test, and each test a 
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -213,12 +214,11 @@ def outcome(case: Case, files: dict[str, bytes]) -> str:
 
 
 def three_way(mine, base, new):
-    folder = Path(shapes.CACHE / "merge")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("mine", mine), ("base", base), ("new", new)):
-        (folder / name).write_bytes(text)
-    done = subprocess.run(["git", "merge-file", "-p", "mine", "base", "new"], cwd=folder, capture_output=True)
-    return done.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in (("mine", mine), ("base", base), ("new", new)):
+            Path(folder, name).write_bytes(text)
+        command = ["git", "merge-file", "-p", "mine", "base", "new"]
+        return subprocess.run(command, cwd=folder, capture_output=True).stdout
 
 
 @pytest.fixture(scope="module")
