@@ -161,9 +161,6 @@ CASES = {
     "the template drops an empty file, edited, and adds another": Case(
         {"a/empty.py": ""}, {"b/empty.py": ""}, {"a/empty.py": "mine\n"}
     ),
-    "the template makes a folder of a file": Case({"d": TEN}, {"d/a": there(5)}, {}),
-    "the template makes a file of a folder": Case({"d/a": TEN}, {"d": there(5)}, {}),
-    "the template makes a folder of a file, edited": Case({"d": TEN}, {"d/a": LONG}, {"d": here(5)}),
 }
 
 for number, case in enumerate(CASES.values()):  # Unlike each other, or one is taken for another, renamed.
@@ -708,6 +705,35 @@ def _(world):
     return world.both("--to", "v3.0.0", says="renders .git, which is git's", vcs_ref="v3.0.0")
 
 
+def turned(world, old: str, new: str, edit: str | None = None):
+    """A release that makes a folder of a file, or the reverse."""
+    world.repository.release("v3.0.0", toy(world.root, **{f"template/{old}": LONG}))
+    world.repository.release("v4.0.0", toy(world.root, **{f"template/{new}": there(5)}))
+    world.project.update("apply", "--to", "v3.0.0")
+    if edit:
+        world.project.write(old, LONG + edit)
+    world.project.commit()
+    results = world.both("--to", "v4.0.0", vcs_ref="v4.0.0")
+    kept = old if edit else new
+    assert world.project.files()[kept] == (LONG + edit if edit else there(5)).encode()
+    return results
+
+
+@row("the template makes a folder of a file")
+def _(world):
+    return turned(world, "d", "d/a")
+
+
+@row("the template makes a file of a folder")
+def _(world):
+    return turned(world, "d/a", "d")
+
+
+@row("the template makes a folder of a file, edited")
+def _(world):
+    return turned(world, "d", "d/a", "mine\n")
+
+
 @row("another git command is running")
 def _(world):
     (world.project.path / ".git" / "index.lock").touch()
@@ -770,7 +796,7 @@ def _(world):
     world.project.commit()
     plain = world.plain()
     ours = world.ours()
-    return ["updated" if made == "conflict, exit 0" else made for made in (plain, ours)]
+    return tuple("updated" if made == "conflict, exit 0" else made for made in (plain, ours))
 
 
 @row("a file that only its owner may read")
@@ -823,10 +849,12 @@ def _(world):
 
 @row("a repository that belongs to another user")
 def _(world):
+    plain = "refused"  # As its git does.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-        results = world.both(says="safe.directory")
-    return results
+        outcomes = [world.project.update(command) for command in ("check", "apply")]
+    assert all(outcome.code == 2 and "safe.directory" in outcome.err for outcome in outcomes)
+    return plain, "refused"
 
 
 @row("a seam deleted in a folder of a larger repository")
