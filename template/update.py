@@ -214,7 +214,7 @@ def git(
 ) -> bytes:
     try:
         done = subprocess.run(  # noqa: S603
-            ["git", *command],
+            ["git", *command],  # noqa: S607
             cwd=cwd,
             input=stdin,
             capture_output=True,

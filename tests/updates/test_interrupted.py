@@ -2,14 +2,29 @@
 
 import os
 import random
+import shutil
 import signal
 import sys
 
 import pytest
+import shapes
 from releases import Repository, Subject
-from test_scenarios import LONG, TEN, here, there, toy
 
+TEN = "".join(f"line {number}\n" for number in range(1, 11))
+LONG = "".join(f"def step_{number}():\n    return {number}\n\n\n" for number in range(12))
 OPERATIONS = ("open", "os.", "shutil.")
+
+
+def toy(root, **files):
+    """A template of update.py, the answers file and what is given."""
+    tree = root / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    for name, text in {"copier.yml": "_subdirectory: template\n", **files}.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    for name in ("template/update.py", "template/{{ _copier_conf.answers_file }}.jinja"):
+        shutil.copy(shapes.ROOT / name, tree / name)
+    return tree
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +33,17 @@ def original(tmp_path_factory):
     root = tmp_path_factory.mktemp("interrupted")
     repository = Repository(root / "template")
     old = {"template/merged.txt": TEN, "template/gone.txt": "gone\n", "template/old.txt": LONG}
-    new = {"template/merged.txt": there(9), "template/d/added.txt": "added\n", "template/new.txt": LONG}
+    new = {
+        "template/merged.txt": TEN.replace("line 9", "line 9 there"),
+        "template/d/added.txt": "added\n",
+        "template/new.txt": LONG,
+    }
     repository.release("v1.0.0", toy(root, **old))
-    repository.release("v2.0.0", toy(root, **new, **{"template/base.txt": there(5)}))
+    repository.release(
+        "v2.0.0", toy(root, **new, **{"template/base.txt": TEN.replace("line 5", "line 5 there")})
+    )
     project = Subject(root / "project", repository, "v1.0.0")
-    project.write("merged.txt", here(1))
+    project.write("merged.txt", TEN.replace("line 1\n", "line 1 here\n"))
     project.write("old.txt", LONG + "mine\n")
     project.commit()
     return project
