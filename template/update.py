@@ -1130,11 +1130,24 @@ class Journal:
                 )
             self.move(f"{number}.new", step["path"], step["new"] == "nothing")
 
+    def done(self, number: int) -> bool:
+        """Whether a step was made: its file has left the journal, or has come into it."""
+        if self.steps[number]["new"] == "nothing":
+            return (self.folder / f"{number}.new.gone").exists()
+        return not os.path.lexists(self.folder / f"{number}.new")
+
     def move(self, name: str, path: str, absent: bool) -> None:
         """Put a kept file into place in one instant, or remove what is there."""
         file = self.top / path
         if absent:
-            file.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    os.replace(file, self.folder / f"{name}.gone")
+                except OSError as error:
+                    if error.errno != errno.EXDEV:
+                        raise
+                    (self.folder / f"{name}.gone").touch()
+                    file.unlink()
             for parent in file.parents:
                 if parent == self.top or not parent.is_dir() or any(parent.iterdir()):
                     return
@@ -1172,6 +1185,8 @@ class Journal:
         foreign = []
         for number, step in reversed([*enumerate(self.steps)]):
             now = digest(look(self.top, step["path"]))
+            if not self.done(number):
+                continue
             if now == step["new"] != step["old"]:
                 self.move(f"{number}.old", step["path"], step["old"] == "nothing")
             elif now != step["old"]:
@@ -1187,18 +1202,14 @@ class Journal:
         with self.held():
             if not self.read():
                 return ""
-            now = [digest(look(self.top, step["path"])) for step in self.steps]
-            if any(
-                state == step["old"] != step["new"]
-                for state, step in zip(now, self.steps, strict=True)
-            ):
+            if not all(self.done(number) for number in range(len(self.steps))):
                 foreign = self.take_back()
                 changed = f" {', '.join(foreign)} was changed since and stays as it is." * bool(
                     foreign
                 )
                 return f"An update was interrupted. It was taken back: the project is as it was before it.{changed}"
             self.end()
-            return f"An update was interrupted after its last file. It is finished: {counted(now, 'file')} written."
+            return f"An update was interrupted after its last file. It is finished: {counted(self.steps, 'file')} written."
 
 
 def bring(

@@ -89,8 +89,8 @@ def run(original, folder, instants):
     results = []
     for number, at in enumerate(instants):
         project = original.clone(folder / str(number))
-        if not killed(project, at):
-            break
+        if not killed(project, at):  # Was complete before.
+            continue
         results.append(judge(project, before, after))
         assert project.update("apply").code == 0 or project.files() == after
         assert project.files() == after
@@ -98,14 +98,14 @@ def run(original, folder, instants):
 
 
 def test_a_kill_at_some_instants(original, tmp_path):
-    results = run(original, tmp_path, [random.Random(7).randrange(20, 250) for _ in range(8)])
+    results = run(original, tmp_path, random.Random(7).sample(range(1, 60), 8))
 
     assert "before" in results
 
 
 @pytest.mark.slow
 def test_a_kill_at_every_instant(original, tmp_path):
-    results = run(original, tmp_path, range(1, 1000))
+    results = run(original, tmp_path, range(1, 250))
 
     assert {*results} == {"before", "after"}
     print(f"kills: {len(results)}, half-updated: 0, finished: {results.count('after')}")
