@@ -14,7 +14,7 @@ export PATH := $(dir $(UV)):$(PATH)
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo lint quick test test-all examples pins snapshot release-check release-notes
+.PHONY: help demo lint quick test test-all examples pins snapshot release-check release-notes fleet
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -50,6 +50,9 @@ test: lint ## lint, then every test that is not slow: about 15 minutes (ARGS="-k
 
 test-all: lint ## also the slow tests: every workflow, the whole fleet, a browser
 	$(PYTEST) -m "slow or not slow" $(ARGS)
+
+fleet: $(TOOLS)/installed ## show the projects that LIST names, with a page: make fleet LIST=projects.txt
+	$(TOOLS)/bin/python fleet.py "$(LIST)" --html fleet.html
 
 examples: $(TOOLS)/installed ## render examples/ again, after a change under template/
 	$(TOOLS)/bin/python tests/support/examples.py
