@@ -214,7 +214,7 @@ def git(
 ) -> bytes:
     try:
         done = subprocess.run(  # noqa: S603
-            ["git", *command],
+            ["git", *command],  # noqa: S607
             cwd=cwd,
             input=stdin,
             capture_output=True,
@@ -720,7 +720,8 @@ def compare(plan: Plan, repository: Repository, project: Path, seam: Any, templa
     base, new = plan.base, plan.new
     every = sorted(base.keys() | new.keys())
     index = read_index(project)
-    stdin = b"\0".join(os.fsencode(path) for path in every)
+    free = (path for path in every if not isinstance(look(project, path), str))
+    stdin = b"\0".join(os.fsencode(path) for path in free)
     ignored = paths("check-ignore", "--stdin", "--no-index", cwd=project, stdin=stdin, ok=(0, 1))
     ignored = {path for path in ignored if path not in index}
     found = {path: look(repository.root if path in ignored else project, path) for path in every}
@@ -1018,50 +1019,37 @@ def digest(state: File | str | None) -> str:
     """A short form of what a path holds."""
     if isinstance(state, File):
         return f"{state.mode:o} {hashlib.sha256(state.text).hexdigest()}"
-    return state or "nothing"
+    return "nothing"
 
 
-def smudge(
-    repository: Repository, writes: dict[str, File | None], folder: Path
-) -> dict[str, File | None]:
+def smudge(repository: Repository, writes: dict[str, File | None]) -> dict[str, File | None]:
     """The contents as git checks them out, with the line ends that the project asks for."""
-    known = {
-        path: file
-        for path, file in writes.items()
-        if file and file.mode != LINK and "\n" not in path
-    }
-    if not known:
-        return writes
-    names = []
-    for number, file in enumerate(known.values()):
-        (folder / str(number)).write_bytes(file.text)
-        names.append(f"{folder / str(number)}\n")
-    blobs = (
-        git(
-            "hash-object",
-            "-w",
-            "--no-filters",
-            "--stdin-paths",
-            cwd=repository.top,
-            stdin="".join(names).encode(),
+    names = [path for path, file in writes.items() if file and file.mode != LINK]
+    ends = [
+        line("config", "--default", "", key, cwd=repository.top)
+        for key in ("core.autocrlf", "core.eol")
+    ]
+    if "true" not in ends and "crlf" not in ends:
+        stdin = b"\0".join(os.fsencode(path) for path in names)
+        asked = (
+            "check-attr",
+            "--stdin",
+            "text",
+            "eol",
+            "crlf",
+            "filter",
+            "ident",
+            "working-tree-encoding",
         )
-        .decode()
-        .split()
-    )
-    asked = [f"{blob} {path}" for blob, path in zip(blobs, known, strict=True)]
-    printed = git(
-        "cat-file",
-        "--batch",
-        "--filters",
-        cwd=repository.top,
-        stdin=b"".join(os.fsencode(f"{one}\n") for one in asked),
-    )
-    at, result = 0, dict(writes)
-    for path, file in known.items():
-        end = printed.index(b"\n", at)
-        size = int(printed[at:end].split()[2])
-        result[path] = File(printed[end + 1 : end + 1 + size], file.mode)
-        at = end + size + 2
+        printed = paths(*asked, cwd=repository.top, stdin=stdin)
+        said = zip(printed[::3], printed[2::3], strict=True)
+        names = [*{path for path, value in said if value != "unspecified"}]
+    result = dict(writes)
+    for path in names:
+        file = writes[path] or File(b"")
+        blob = git("hash-object", "-w", "--stdin", cwd=repository.top, stdin=file.text).decode()
+        command = ["cat-file", "--filters", f"--path={path}", blob.strip()]
+        result[path] = File(git(*command, cwd=repository.top), file.mode)
     return result
 
 
@@ -1096,9 +1084,11 @@ class Journal:
         """Keep what is here and what comes, answers last; from the last line on, the journal counts."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
-        for number, path in enumerate(
-            sorted(after, key=lambda path: (path.endswith(ANSWERS), path))
-        ):
+        # What is removed first, since a folder may take its place; the answers last.
+        order = sorted(
+            after, key=lambda path: (path.endswith(ANSWERS), after[path] is not None, path)
+        )
+        for number, path in enumerate(order):
             file = self.top / path
             if isinstance(before[path], File):
                 shutil.copy2(file, self.folder / f"{number}.old", follow_symlinks=False)
@@ -1140,11 +1130,24 @@ class Journal:
                 )
             self.move(f"{number}.new", step["path"], step["new"] == "nothing")
 
+    def done(self, number: int) -> bool:
+        """Whether a step was made: its file has left the journal, or has come into it."""
+        if self.steps[number]["new"] == "nothing":
+            return (self.folder / f"{number}.new.gone").exists()
+        return not os.path.lexists(self.folder / f"{number}.new")
+
     def move(self, name: str, path: str, absent: bool) -> None:
         """Put a kept file into place in one instant, or remove what is there."""
         file = self.top / path
         if absent:
-            file.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    os.replace(file, self.folder / f"{name}.gone")
+                except OSError as error:
+                    if error.errno != errno.EXDEV:
+                        raise
+                    (self.folder / f"{name}.gone").touch()
+                    file.unlink()
             for parent in file.parents:
                 if parent == self.top or not parent.is_dir() or any(parent.iterdir()):
                     return
@@ -1182,6 +1185,8 @@ class Journal:
         foreign = []
         for number, step in reversed([*enumerate(self.steps)]):
             now = digest(look(self.top, step["path"]))
+            if not self.done(number):
+                continue
             if now == step["new"] != step["old"]:
                 self.move(f"{number}.old", step["path"], step["old"] == "nothing")
             elif now != step["old"]:
@@ -1197,18 +1202,14 @@ class Journal:
         with self.held():
             if not self.read():
                 return ""
-            now = [digest(look(self.top, step["path"])) for step in self.steps]
-            if any(
-                state == step["old"] != step["new"]
-                for state, step in zip(now, self.steps, strict=True)
-            ):
+            if not all(self.done(number) for number in range(len(self.steps))):
                 foreign = self.take_back()
                 changed = f" {', '.join(foreign)} was changed since and stays as it is." * bool(
                     foreign
                 )
                 return f"An update was interrupted. It was taken back: the project is as it was before it.{changed}"
             self.end()
-            return f"An update was interrupted after its last file. It is finished: {counted(now, 'file')} written."
+            return f"An update was interrupted after its last file. It is finished: {counted(self.steps, 'file')} written."
 
 
 def bring(
@@ -1218,7 +1219,7 @@ def bring(
     journal = Journal(repository)
     with journal.held(), tempfile.TemporaryDirectory() as folder:
         try:
-            after = smudge(repository, plan.writes, Path(folder))
+            after = smudge(repository, plan.writes)
             journal.begin(seen, after, mark_conflicts(repository, plan, marked, Path(folder)))
             journal.lock()
             if line("rev-parse", "HEAD", cwd=repository.top) != repository.head:
