@@ -14,7 +14,7 @@ export PATH := $(dir $(UV)):$(PATH)
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo lint quick test test-all ecosystem examples pins snapshot release-check release-notes
+.PHONY: help demo lint quick test test-all ecosystem examples fleet pins snapshot release-check release-notes
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -51,8 +51,7 @@ test: lint ## lint, then every test that is not slow: about 15 minutes (ARGS="-k
 test-all: lint ## also the slow tests: every workflow, the whole fleet, a browser
 	$(PYTEST) -m "slow or not slow" $(ARGS)
 
-ecosystem: $(TOOLS)/installed ## run other people's suites with the layer over them (SUITES="django-filter")
-	$(TOOLS)/bin/python tests/support/ecosystem.py $(SUITES)
+.PHONY: help demo lint quick test test-all ecosystem examples fleet pins snapshot release-check release-notes
 
 examples: $(TOOLS)/installed ## render examples/ again, after a change under template/
 	$(TOOLS)/bin/python tests/support/examples.py

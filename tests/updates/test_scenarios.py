@@ -3,8 +3,10 @@
 The page is what is expected here; each of its rows has a test, and each test a row.
 """
 
+import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,6 +144,23 @@ CASES = {
     "binary, changed here": one("\0a\n", "\0a\n", "\0mine\n", "x.bin"),
     "binary, changed by both": one("\0a\n", "\0b\n", "\0mine\n", "x.bin"),
     "binary, a project file": one(None, None, "\0mine\n", "x.bin"),
+    "both append a table with one equal line to pyproject.toml": one(
+        PYPROJECT,
+        PYPROJECT + "[tool.new]\nwidth = 100\n",
+        PYPROJECT + "[tool.mine]\nwidth = 100\n",
+        "pyproject.toml",
+    ),
+    "one dependency added by both, with other versions": one(
+        PYPROJECT, dependency("new>=1"), dependency("New>=2"), "pyproject.toml"
+    ),
+    "both append to a .gitignore, one line added by both": one(
+        "*.a\n", "*.a\n*.new\n*.x\n", "*.a\n*.x\n*.mine\n", ".gitignore"
+    ),
+    "handed over by _exclude, edited": one(TEN, None, here(5), "handed.txt"),
+    "handed over by _exclude, not edited": one(TEN, None, TEN, "handed.txt"),
+    "the template drops an empty file, edited, and adds another": Case(
+        {"a/empty.py": ""}, {"b/empty.py": ""}, {"a/empty.py": "mine\n"}
+    ),
 }
 
 for number, case in enumerate(CASES.values()):  # Unlike each other, or one is taken for another, renamed.
@@ -213,12 +232,11 @@ def outcome(case: Case, files: dict[str, bytes]) -> str:
 
 
 def three_way(mine, base, new):
-    folder = Path(shapes.CACHE / "merge")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("mine", mine), ("base", base), ("new", new)):
-        (folder / name).write_bytes(text)
-    done = subprocess.run(["git", "merge-file", "-p", "mine", "base", "new"], cwd=folder, capture_output=True)
-    return done.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in (("mine", mine), ("base", base), ("new", new)):
+            Path(folder, name).write_bytes(text)
+        command = ["git", "merge-file", "-p", "mine", "base", "new"]
+        return subprocess.run(command, cwd=folder, capture_output=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +251,8 @@ def updated(tmp_path_factory):
             for name, text in getattr(case, side).items()
         }
         files["copier.yml"] = SETTINGS.replace("]", seams + "]")
+        if side == "new":
+            files["copier.yml"] += "_exclude: ['handed.txt']\n"
         files["template/.gitignore"] = "*.env\n"
         repository.release(tag, toy(root, **files))
     plain = Subject(root / "plain", repository, "v1.0.0")
@@ -310,7 +330,10 @@ class World:
             self.project.files(),
             self.project.state() if (self.project.path / ".git").exists() else None,
         )
+        checked = self.project.update("check", *arguments)
+        assert self.project.files() == before, "the check changed something"
         outcome = self.project.update("apply", *arguments)
+        assert checked.code == outcome.code, "check does not say what apply does"
         self.message = outcome.err
         if outcome.code == 2:
             assert self.project.files() == before
@@ -616,6 +639,257 @@ def _(world):
         patch.setitem(GIT_ENVIRONMENT, "GIT_CONFIG_KEY_3", f"url.{elsewhere}.insteadOf")
         patch.setitem(GIT_ENVIRONMENT, "GIT_CONFIG_VALUE_3", "https://example.invalid/template.git")
         return world.both()
+
+
+def checked_out_again(project, config=()):
+    """As git writes the files with these settings."""
+    for key, value in config:
+        project.git("config", key, value)
+    for name in project.files():
+        (project.path / name).unlink()
+    project.git("checkout", "--", ".")
+
+
+@row("line ends by .gitattributes, eol=crlf")
+def _(world):
+    world.project.write(".gitattributes", "* text eol=crlf\n")
+    world.project.commit()
+    checked_out_again(world.project)
+    assert b"\r\n" in world.project.files()["base.txt"]
+    assert world.project.check()["edited"] == []
+    results = world.both()
+    assert world.project.files()["base.txt"] == there(5).replace("\n", "\r\n").encode()
+    assert "base.txt | 2 +-" in world.project.git("diff", "--stat", "base.txt")
+    return results
+
+
+@row("line ends by core.autocrlf")
+def _(world):
+    checked_out_again(world.project, [("core.autocrlf", "true")])
+    assert world.project.check()["edited"] == []
+    return world.both()
+
+
+@row("a link in place of a file")
+def _(world):
+    world.project.write("own.txt", "mine\n")
+    world.project.write("base.txt", None)
+    (world.project.path / "base.txt").symlink_to("own.txt")
+    world.project.commit()
+    results = world.both()
+    assert world.project.files()["own.txt"] == b"mine\n"
+    assert (world.project.path / "base.txt").is_symlink()
+    return results
+
+
+@row("a link in place of a folder")
+def _(world):
+    world.repository.release("v3.0.0", toy(world.root, **{"template/folder/new.txt": TEN}))
+    (world.root / "elsewhere").mkdir()
+    (world.project.path / "folder").symlink_to(world.root / "elsewhere")
+    world.project.commit()
+    results = world.both("--to", "v3.0.0", vcs_ref="v3.0.0")
+    written = list((world.root / "elsewhere").iterdir())
+    for file in written:
+        file.unlink()
+    world.project.git("reset", "--quiet", "--hard")
+    assert world.project.update("apply", "--to", "v3.0.0").code == 0
+    assert not list((world.root / "elsewhere").iterdir())
+    return results
+
+
+@row("the template renders a path of git's")
+def _(world):
+    hook = {"template/{{ '.g' }}it/hooks/pre-commit": "touch ran\n"}
+    world.repository.release("v3.0.0", toy(world.root, **hook))
+    return world.both("--to", "v3.0.0", says="renders .git, which is git's", vcs_ref="v3.0.0")
+
+
+def turned(world, old: str, new: str, edit: str | None = None):
+    """A release that makes a folder of a file, or the reverse."""
+    world.repository.release("v3.0.0", toy(world.root, **{f"template/{old}": LONG}))
+    world.repository.release("v4.0.0", toy(world.root, **{f"template/{new}": there(5)}))
+    world.project.update("apply", "--to", "v3.0.0")
+    if edit:
+        world.project.write(old, LONG + edit)
+    world.project.commit()
+    results = world.both("--to", "v4.0.0", vcs_ref="v4.0.0")
+    kept = old if edit else new
+    assert world.project.files()[kept] == (LONG + edit if edit else there(5)).encode()
+    return results
+
+
+@row("the template makes a folder of a file")
+def _(world):
+    return turned(world, "d", "d/a")
+
+
+@row("the template makes a file of a folder")
+def _(world):
+    return turned(world, "d/a", "d")
+
+
+@row("the template makes a folder of a file, edited")
+def _(world):
+    return turned(world, "d", "d/a", "mine\n")
+
+
+@row("another git command is running")
+def _(world):
+    (world.project.path / ".git" / "index.lock").touch()
+    return world.both(says="Another git command")
+
+
+@row("untracked files are hidden by git's settings")
+def _(world):
+    world.project.git("config", "status.showUntrackedFiles", "no")
+    results = world.both()
+    assert "both.txt" in world.project.files()
+    return results
+
+
+@row("apply.whitespace=error in git's settings")
+def _(world):
+    world.project.git("config", "apply.whitespace", "error")
+    world.project.write("base.txt", change(TEN, 9, by="mine \t"))
+    world.project.commit()
+    return world.both()
+
+
+@row("a sparse checkout")
+def _(world):
+    world.project.write("folder/own.txt", "mine\n")
+    world.project.commit()
+    world.project.git("sparse-checkout", "set", "--no-cone", "/*", "!/base.txt", "!/folder/")
+    assert "base.txt" not in world.project.files()
+    assert world.project.check()["deleted"] == []
+    return world.both()
+
+
+@row("a repository of SHA-256")
+def _(world):
+    shutil.rmtree(world.project.path / ".git")
+    world.project.git("init", "--quiet", "--object-format=sha256")
+    world.project.commit()
+    return world.both()
+
+
+@row("a shallow clone")
+def _(world):
+    world.project.commit()
+    source = world.project.path.rename(world.root / "source")
+    git("clone", "--quiet", "--depth=1", f"file://{source}", str(world.project.path), cwd=world.root)
+    return world.both()
+
+
+@row("an own file called x.rej")
+def _(world):
+    world.project.write("x.rej", "mine\n")
+    world.project.write("x", "mine\n")
+    world.project.commit()
+    return world.both()
+
+
+@row("a project file that quotes conflict markers")
+def _(world):
+    world.project.write("docs.md", "<<<<<<< before updating\n=======\n>>>>>>> after updating\n")
+    world.project.commit()
+    plain = world.plain()
+    ours = world.ours()
+    return tuple("updated" if made == "conflict, exit 0" else made for made in (plain, ours))
+
+
+@row("a file that only its owner may read")
+def _(world):
+    (world.project.path / "base.txt").chmod(0o600)
+    results = world.both()
+    assert (world.project.path / "base.txt").stat().st_mode & 0o777 == 0o600
+    return results
+
+
+@row("the template makes a merged file executable")
+def _(world):
+    tree = toy(world.root, **{"template/base.txt": there(9)})
+    (tree / "template" / "base.txt").chmod(0o755)
+    world.repository.release("v3.0.0", tree)
+    world.project.write("base.txt", here(1))
+    world.project.commit()
+    results = world.both("--to", "v3.0.0", vcs_ref="v3.0.0")
+    assert (world.project.path / "base.txt").stat().st_mode & 0o111
+    return results
+
+
+@row("a project file whose name is not UTF-8")
+def _(world):
+    with open(os.fsencode(world.project.path) + b"/\xff.txt", "w") as file:
+        file.write("mine\n")
+    world.project.commit()
+    return world.both()
+
+
+@row("a migration without a version")
+def _(world):
+    world.release("v3.0.0", SETTINGS + "_migrations: [{command: 'true'}]\n")
+    return world.both("--to", "v3.0.0", says="every update", vcs_ref="v3.0.0")
+
+
+@row("a template with _tasks, which are not run")
+def _(world):
+    world.release("v3.0.0", SETTINGS + "_tasks: ['touch ran']\n")
+    results = world.both("--to", "v3.0.0", vcs_ref="v3.0.0")
+    assert not (world.project.path / "ran").exists()
+    return results
+
+
+@row("a template with Jinja extensions")
+def _(world):
+    world.release("v3.0.0", SETTINGS + "_jinja_extensions: [jinja2.ext.do]\n")
+    return world.both("--to", "v3.0.0", says="Jinja extensions", vcs_ref="v3.0.0")
+
+
+@row("a repository that belongs to another user")
+def _(world):
+    plain = "refused"  # As its git does.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+        outcomes = [world.project.update(command) for command in ("check", "apply")]
+    assert all(outcome.code == 2 and "safe.directory" in outcome.err for outcome in outcomes)
+    return plain, "refused"
+
+
+@row("a seam deleted in a folder of a larger repository")
+def _(world):
+    world.repository.release("v3.0.0", toy(world.root, **{"template/a/seam.txt": TEN}))
+    world.repository.release("v4.0.0", toy(world.root, **{"template/a/seam.txt": TEN, "template/b.txt": TEN}))
+    shutil.rmtree(world.project.path)
+    git("init", "--quiet", cwd=world.root)
+    world.project = Subject(world.root / "project", world.repository, "v3.0.0")
+    shutil.rmtree(world.project.path / ".git")
+    world.project.write("a/seam.txt", None)
+    (world.root / ".gitignore").write_text("/*\n!/project\n!/plain\n")
+    git("add", "--all", cwd=world.root)
+    git("commit", "--quiet", "--message", "Start", cwd=world.root)
+    return world.ours("--to", "v4.0.0"), "updated"
+
+
+@row("git's environment names another repository")
+def _(world):
+    """As in a hook of git."""
+    other = world.root / "other"
+    other.mkdir()
+    git("init", "--quiet", cwd=other)
+    index = (world.project.path / ".git" / "index").read_bytes()
+    hooked = {"GIT_DIR": str(other / ".git"), "GIT_INDEX_FILE": str(world.project.path / ".git" / "index")}
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in hooked.items():
+            patch.setenv(key, value)
+        plain = world.plain()
+        for key, value in hooked.items():
+            patch.setenv(key, value)
+        checked = world.project.update("check")
+    assert checked.code == 0, checked
+    assert (world.project.path / ".git" / "index").read_bytes() == index
+    return plain, world.ours()
 
 
 QUESTIONS = (

@@ -61,6 +61,7 @@ def test_an_update_is_proposed_without_markers(repository, tmp_path, provider, d
         "CI_SERVER_HOST": "gitlab.example.com",
         "CI_PROJECT_PATH": "group/project",
         "CI_DEFAULT_BRANCH": "main",
+        "BRANCH": "main",
         "TEMPLATE_UPDATE_TOKEN": "token",
         "REPORT": str(project.path / ".git" / "report.md"),
         "REQUESTS": "https://gitlab.example.com/requests",

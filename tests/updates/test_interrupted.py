@@ -1,0 +1,171 @@
+"""Whatever interrupts an update: the next command takes it back, or finishes it, and says which."""
+
+import os
+import random
+import shutil
+import signal
+import sys
+
+import pytest
+import shapes
+from releases import Repository, Subject
+
+TEN = "".join(f"line {number}\n" for number in range(1, 11))
+LONG = "".join(f"def step_{number}():\n    return {number}\n\n\n" for number in range(12))
+OPERATIONS = ("open", "os.", "shutil.")
+
+
+def toy(root, **files):
+    """A template of update.py, the answers file and what is given."""
+    tree = root / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    for name, text in {"copier.yml": "_subdirectory: template\n", **files}.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    for name in ("template/update.py", "template/{{ _copier_conf.answers_file }}.jinja"):
+        shutil.copy(shapes.ROOT / name, tree / name)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A project in which an update merges, adds, removes and renames."""
+    root = tmp_path_factory.mktemp("interrupted")
+    repository = Repository(root / "template")
+    old = {"template/merged.txt": TEN, "template/gone.txt": "gone\n", "template/old.txt": LONG}
+    new = {
+        "template/merged.txt": TEN.replace("line 9", "line 9 there"),
+        "template/d/added.txt": "added\n",
+        "template/new.txt": LONG,
+    }
+    repository.release("v1.0.0", toy(root, **old))
+    repository.release(
+        "v2.0.0", toy(root, **new, **{"template/base.txt": TEN.replace("line 5", "line 5 there")})
+    )
+    project = Subject(root / "project", repository, "v1.0.0")
+    project.write("merged.txt", TEN.replace("line 1\n", "line 1 here\n"))
+    project.write("old.txt", LONG + "mine\n")
+    project.commit()
+    return project
+
+
+def killed(project, at: int) -> bool:
+    """Apply in a child that is killed at its operation on files of this number, counted in the project."""
+    if not (child := os.fork()):
+        count = 0
+
+        def hook(event, arguments):
+            nonlocal count
+            if event.startswith(OPERATIONS) and any(str(project.path) in str(one) for one in arguments):
+                count += 1
+                if count == at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        project.update("apply")
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def judge(project, before, after) -> str:
+    """What the next command made of it; nothing lies between before and after."""
+    outcome = project.update("check")
+    files = project.files()
+    assert outcome.code in (0, 2), outcome
+    assert not (project.path / ".git" / "index.lock").exists()
+    assert not (project.path / ".git" / "template-update" / "journal.json").exists()
+    assert files in (before, after), {name for name in before if files.get(name) != before[name]}
+    if "interrupted" in outcome.err:
+        assert ("taken back" in outcome.err) == (files == before)
+        assert ("finished" in outcome.err) == (files == after)
+    return "before" if files == before else "after"
+
+
+def run(original, folder, instants):
+    before = original.files()
+    done = original.clone(folder / "done")
+    assert done.update("apply").code == 0
+    after = done.files()
+    results = []
+    for number, at in enumerate(instants):
+        project = original.clone(folder / str(number))
+        if not killed(project, at):  # Was complete before.
+            continue
+        results.append(judge(project, before, after))
+        assert project.update("apply").code == 0 or project.files() == after
+        assert project.files() == after
+    return results
+
+
+def test_a_kill_at_some_instants(original, tmp_path):
+    results = run(original, tmp_path, random.Random(7).sample(range(1, 60), 8))
+
+    assert "before" in results
+
+
+@pytest.mark.slow
+def test_a_kill_at_every_instant(original, tmp_path):
+    results = run(original, tmp_path, range(1, 250))
+
+    assert {*results} == {"before", "after"}
+    print(f"kills: {len(results)}, half-updated: 0, finished: {results.count('after')}")
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_a_full_disk(original, tmp_path, monkeypatch, number):
+    project = original.clone(tmp_path / "project")
+    before, count, replace = project.state(), 0, os.replace
+
+    def full(source, target):
+        nonlocal count
+        count += 1
+        if count == number:
+            raise OSError(28, "No space left on device", str(target))
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    outcome = project.update("apply")
+
+    assert (outcome.code, project.state()) == (2, before)
+    assert "disk is full" in outcome.err
+
+
+@pytest.mark.parametrize("meanwhile", ["edit", "commit", "switch"])
+def test_what_happens_meanwhile_is_kept(original, tmp_path, monkeypatch, meanwhile):
+    project = original.clone(tmp_path / "project")
+    link = os.link
+
+    def act(source, target):
+        if meanwhile == "edit":
+            project.write("merged.txt", "mine\n")
+        elif meanwhile == "commit":
+            project.write("own.txt", "mine\n")
+            project.commit()
+        else:
+            project.git("switch", "--quiet", "--orphan", "other")
+            project.commit("Other")
+        return link(source, target)
+
+    monkeypatch.setattr(os, "link", act)
+    outcome = project.update("apply")
+    monkeypatch.undo()
+
+    assert outcome.code == 2, outcome
+    assert "repeat the update" in outcome.err
+    if meanwhile == "edit":
+        assert project.files()["merged.txt"] == b"mine\n"
+    assert project.git("status", "--porcelain") == (" M merged.txt\n" if meanwhile == "edit" else "")
+    assert not (project.path / ".git" / "index.lock").exists()
+
+
+def test_renew_takes_update_py_alone(original, tmp_path):
+    project = original.clone(tmp_path / "project")
+    text = (project.path / "update.py").read_text()
+    project.write("update.py", text.replace("# /// script\n", "# /// script\n# mine\n", 1))
+    project.commit()
+    before = project.files()
+
+    outcome = project.update("renew")
+
+    assert outcome.code == 0, outcome
+    assert project.files() == before, "the edit is kept, and nothing else is new"
