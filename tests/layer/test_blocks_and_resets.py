@@ -90,3 +90,33 @@ def test_the_memory_of_content_types_is_reset(leaks):
     polluter = "ContentType.objects.get_for_model(Group)"
 
     assert leaks(polluter, "not ContentType.objects._cache", head=head, marks="@pytest.mark.django_db") == []
+
+
+def test_a_cache_that_others_may_share_is_not_emptied(project, run):
+    settings = project.path / "settings.py"
+    backend = "'BACKEND': 'django.core.cache.backends.filebased.FileBasedCache', 'LOCATION': 'shared'"
+    settings.write_text(f"{settings.read_text()}\nCACHES = {{'default': {{{backend}}}}}\n")
+    project.makepyfile(
+        """
+        from django.core.cache import cache
+
+        def test_one(tmp_path):
+            assert cache.get('rate') in (None, 3)
+
+        def test_two():
+            assert cache.get('rate') in (None, 3)
+        """
+    )
+    project.makeconftest(
+        """
+        import os, django
+        def pytest_sessionstart():
+            from django.core.cache import cache
+            cache.set('rate', 3)
+        def pytest_sessionfinish():
+            from django.core.cache import cache
+            assert cache.get('rate') == 3
+        """
+    )
+
+    run().assert_outcomes(passed=2)

@@ -359,3 +359,22 @@ def test_a_lock_on_sqlite_is_an_error_that_names_the_thread(project, run):
     text = str(run("-p", "no:hermetic-rollback").stdout)
 
     assert "database 'default' was still locked by the connection of thread 'holder'" in text
+
+
+def test_a_test_case_with_available_apps(project, run):
+    project.makepyfile(
+        """
+        from django.test import TransactionTestCase
+
+        class TestA(TransactionTestCase):
+            available_apps = ['django.contrib.contenttypes', 'django.contrib.auth']
+
+            def test_one(self):
+                pass
+
+            def test_two(self):
+                pass
+        """
+    )
+
+    run().assert_outcomes(passed=2)

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core import mail
 from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.files.storage import InMemoryStorage, storages
 from django.utils.module_loading import import_string
 
@@ -17,7 +18,8 @@ from . import compat
 def resets(memoised: Iterable[Any]) -> Generator[str]:
     """Empty caches, mail, stored files and memoised functions; name what there was."""
     for one in caches.all(initialized_only=True):
-        one.clear()
+        if isinstance(one, LocMemCache):  # Others may be shared: with development, with other machines.
+            one.clear()
     for manager in caching_managers():
         manager.clear_cache()
     if getattr(mail, "outbox", None):
