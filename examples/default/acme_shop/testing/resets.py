@@ -18,7 +18,7 @@ from . import compat
 def resets(memoised: Iterable[Any]) -> Generator[str]:
     """Empty caches, mail, stored files and memoised functions; name what there was."""
     for one in caches.all(initialized_only=True):
-        if isinstance(one, LocMemCache):  # Others may be shared: with development, with other machines.
+        if isinstance(one, LocMemCache):  # Others may be shared with development.
             one.clear()
     for manager in caching_managers():
         manager.clear_cache()
