@@ -751,6 +751,8 @@ def compare(plan: Plan, repository: Repository, project: Path, seam: Any, templa
             ):
                 old = here  # `renew` has brought it.
             change = judge(path, here, old, coming, seam(Path(path)), path in ignored)
+        if change and change.verdict == "added" and old is None and is_abandoned(path, found, plan):
+            change = Change(path, "deleted", "new, in a folder that was deleted here: not added")
         plan.here[path] = here
         if path in base and not seam(Path(path)):
             plan.pristine += here == old
@@ -764,6 +766,14 @@ def compare(plan: Plan, repository: Repository, project: Path, seam: Any, templa
         kept = change.verdict in ("LOST", "WIPED", "deleted")
         if not kept and change.result != plan.here[change.path]:
             plan.writes[repository.prefix + change.path] = change.result
+
+
+def is_abandoned(path: str, found: dict[str, Any], plan: Plan) -> bool:
+    """Whether the nearest folder that the template had before has none of its files here."""
+    for folder in Path(path).parents[:-1]:
+        if inside := [name for name in plan.base if name.startswith(f"{folder.as_posix()}/")]:
+            return all(found[name] is None for name in inside)
+    return False
 
 
 def vacated(path: str, project: Path, plan: Plan) -> bool:

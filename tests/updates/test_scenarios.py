@@ -92,6 +92,9 @@ CASES = {
     "deleted here; the template leaves it": one(TEN, TEN, None),
     "deleted here; the template changes it": one(TEN, there(5), None),
     "deleted here; the template drops it": one(TEN, None, None),
+    "a new file in a folder that was deleted here": Case(
+        {"folder/a": TEN}, {"folder/a": TEN, "folder/new/n": TEN}, {"folder/a": None}
+    ),
     "moved here; the template leaves it": Case({"a": TEN}, {"a": TEN}, {"a": None, "b": TEN}),
     "moved here; the template changes it": Case(
         {"a": TEN}, {"a": there(5)}, {"a": None, "b": TEN + "mine\n"}
@@ -217,6 +220,8 @@ def outcome(case: Case, files: dict[str, bytes]) -> str:
         return "template's"
     if files == mine:
         return "yours"
+    if files == {name: text for name, text in new.items() if name not in old}:
+        return "the new file"
     if files.keys() == new.keys() and not old.keys() & new.keys():
         return "moved along"
     if (
