@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.auth.models import Group
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import Sum
@@ -215,17 +216,17 @@ async def test_undeclared_database_is_refused():
 
 async def test_num_queries(django_assert_num_queries, django_assert_max_num_queries):
     with django_assert_num_queries(2):
-        await Order.objects.acreate(product="x")
-        await Order.objects.acount()
+        await Group.objects.acreate(name="x")
+        await Group.objects.acount()
     with django_assert_max_num_queries(1):
-        await Order.objects.acount()
+        await Group.objects.acount()
 
 
 def test_num_queries_of_a_sync_test(django_assert_num_queries):
     with django_assert_num_queries(1):
-        Order.objects.create(product="x")
+        Group.objects.create(name="x")
     with pytest.raises(pytest.fail.Exception), django_assert_num_queries(0):
-        Order.objects.count()
+        Group.objects.count()
 
 
 async def test_sync_orm_on_the_loop_is_refused_as_in_production():
