@@ -51,7 +51,11 @@ test: lint ## lint, then every test that is not slow: about 15 minutes (ARGS="-k
 test-all: lint ## also the slow tests: every workflow, the whole fleet, a browser
 	$(PYTEST) -m "slow or not slow" $(ARGS)
 
-.PHONY: help demo lint quick test test-all ecosystem examples fleet pins snapshot release-check release-notes
+ecosystem: $(TOOLS)/installed ## run other people's suites with the layer over them (SUITES="django-filter")
+	$(TOOLS)/bin/python tests/support/ecosystem.py $(SUITES)
+
+fleet: $(TOOLS)/installed ## show the projects that LIST names, with a page: make fleet LIST=projects.txt
+	$(TOOLS)/bin/python fleet.py "$(LIST)" --html fleet.html
 
 examples: $(TOOLS)/installed ## render examples/ again, after a change under template/
 	$(TOOLS)/bin/python tests/support/examples.py

@@ -35,7 +35,6 @@ RESETS = {
         " if not _is_local(value)",
         "        registry.clear()",
         '        patch.setitem(app.periodic_defaults, "max_delay", -1)',
-        "        model._meta.managed = True",
     ],
     "tasks": [
         '        import_module(f"{name}.signals").task_finished.connect(_raise_error, sender=backend)',

@@ -202,8 +202,9 @@ def test_odd_tables():
 @pytest.mark.parametrize("twin", [1, 2])
 def test_the_session(twin):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('statement_timeout'), pg_try_advisory_lock(1)")
-        assert cursor.fetchone() == ("0", True)
+        timeout = "FROM pg_settings WHERE name = 'statement_timeout'"
+        cursor.execute(f"SELECT setting = reset_val, pg_try_advisory_lock(1) {timeout}")
+        assert cursor.fetchone() == (True, True)
         cursor.execute("SELECT count(*) FROM pg_cursors")
         assert cursor.fetchone() == (0,)
         cursor.execute("CREATE TEMP TABLE temporary (a int)")

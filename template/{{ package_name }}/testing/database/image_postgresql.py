@@ -151,7 +151,6 @@ def renewed(connection: BaseDatabaseWrapper) -> bool:
 class PostgreSQLImage:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection, self.depth, self.copied = connection, 0, set[int]()
-        self.kept = set[BaseDatabaseWrapper]()  # Those of other threads that stay open.
         self.own = connection.copy()  # It stays open, since a new one loads the catalogue anew.
         self.own.inc_thread_sharing()
 
@@ -228,7 +227,7 @@ class PostgreSQLImage:
     def close(self) -> None:
         """Or the database could not be cloned or dropped."""
         name = self.connection.settings_dict["NAME"]
-        for connection in [self.own, *self.kept, *connections.all(initialized_only=True)]:
+        for connection in [self.own, *connections.all(initialized_only=True)]:
             if connection.settings_dict["NAME"] == name and connection.vendor == "postgresql":
                 connection.inc_thread_sharing()
                 connection.close()

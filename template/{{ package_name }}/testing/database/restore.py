@@ -6,7 +6,6 @@ An image of each database that such tests use is taken when a ``django_db_setup`
 when one of a module or class has ended. Other databases than PostgreSQL and SQLite are flushed.
 """
 
-import threading
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
@@ -14,8 +13,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 
 from .. import compat
@@ -24,7 +21,6 @@ from .development import development_names
 from .image import SQLiteImage
 from .image_postgresql import PostgreSQLImage, renewed
 from .items import commits, databases
-from .rollback import worker
 
 Image = SQLiteImage | PostgreSQLImage
 IMAGES = {"sqlite": SQLiteImage, "postgresql": PostgreSQLImage}
@@ -119,8 +115,7 @@ class RestoredDatabases:
             aliases = compat.databases_of(case)
             if not all(alias in images for alias in aliases):
                 return before["_fixture_teardown"](case)
-            kept = {one for image in images.values() for one in image.kept}
-            for connection in [*connections.all(initialized_only=True), *kept]:
+            for connection in connections.all(initialized_only=True):
                 connection.inc_thread_sharing()
                 if not renewed(connection):
                     connection.close()
@@ -142,14 +137,6 @@ class RestoredDatabases:
             if alias not in images:  # Else rows of migrations are there, so 1 may be taken.
                 before["_reset_sequences"](alias)
 
-        def keep(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-            """Async ORM methods have one thread for all tests, so its connections can stay, too."""
-            image = images.get(connection.alias)
-            if image and connection.vendor == "postgresql" and threading.get_ident() == worker():
-                connection.renewed_after_test = True
-                image.kept.add(connection)
-
-        connection_created.connect(keep, weak=False)
         hooks = {
             "_fixture_setup": classmethod(set_up),
             "_fixture_teardown": tear_down,
@@ -160,7 +147,6 @@ class RestoredDatabases:
         try:
             return (yield)
         finally:
-            connection_created.disconnect(keep)
             for name, hook in before.items():
                 setattr(TransactionTestCase, name, hook)
 

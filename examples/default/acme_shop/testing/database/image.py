@@ -36,7 +36,6 @@ class SQLiteImage:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
         self.pages: list[sqlite3.Connection] = []
-        self.kept = set[BaseDatabaseWrapper]()  # None: connections to SQLite cost little.
 
     @property
     def depth(self) -> int:

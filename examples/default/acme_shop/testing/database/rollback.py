@@ -181,8 +181,6 @@ def connections_of_threads_closed() -> Generator[None]:
     finally:
         connection_created.disconnect(note)
         for connection in opened:
-            if getattr(connection, "renewed_after_test", False):  # By restore.py.
-                continue
             connection.inc_thread_sharing()
             # SQLite's own keeps a database in memory, but this thread's connection does that.
             BaseDatabaseWrapper.close(connection)

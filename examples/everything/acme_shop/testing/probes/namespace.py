@@ -115,6 +115,14 @@ class Settings(Namespace):
 
     remedy = "use the settings fixture, or override_settings()"
 
+    def save(self) -> None:
+        """Without DATABASES: Django writes the names of test databases into it."""
+        super().save()
+        kept = [index for index, (key, value) in enumerate(self.live) if key != "DATABASES"]
+        self.live = [self.live[index] for index in kept]
+        self.containers[:] = [self.containers[index] for index in kept]
+        self.saved[:] = [self.saved[index] for index in kept]
+
     def put(self, key: str, value: Any) -> None:
         if value is ABSENT:
             delattr(settings, key)
