@@ -2,7 +2,7 @@
 
     .cache/tools/bin/python benchmarks/pollution.py [rounds]
 
-In a generated project (SQLite): 300 tests in 10 modules, a third of them with the database. Each round has
+In a generated project (SQLite): 292 tests in 10 modules, a third of them with the database. Each round has
 another order, so the polluter stands elsewhere. The median of the rounds' ratios counts.
 """
 
