@@ -1,10 +1,12 @@
 """The project starts: its pages answer, its migrations are complete, its checks pass."""
 
 from io import StringIO
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.db import OperationalError
 from django.test import AsyncClient, Client
 from django.utils.html import escape
 
@@ -22,6 +24,15 @@ async def test_ready(async_client: AsyncClient):
     response = await async_client.get("/ready/")
 
     assert (response.status_code, response.json()) == (200, {"database": "up"})
+
+
+async def test_a_dead_database_is_not_ready(async_client: AsyncClient, monkeypatch):
+    gone = Mock(**{"cursor.side_effect": OperationalError("gone")})
+    monkeypatch.setattr("acme_shop.health.connection", gone)
+
+    response = await async_client.get("/ready/")
+
+    assert (response.status_code, response.json()) == (503, {"database": "down"})
 
 
 @pytest.mark.django_db
