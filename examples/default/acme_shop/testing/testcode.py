@@ -6,7 +6,7 @@ a test file (or a conftest.py) names what is changed; otherwise it is reverted s
 """
 
 import ast
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from .places import MUTATORS, Finder
+from .places import MUTATORS, Finder, targets
 
 BY_NAME = {"setattr", "delattr", "setitem", "delitem", "patch", "object", "multiple", "dict"}
 
@@ -141,14 +141,6 @@ def changed_by(node: ast.AST, shared: set[str]) -> Iterator[str]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     yield argument.value.rpartition(".")[2]
                 yield from of_target(argument, shared)
-
-
-def targets(node: ast.AST) -> Iterable[ast.expr]:
-    if isinstance(node, ast.Assign | ast.Delete):
-        for target in node.targets:
-            yield from target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-        yield node.target
 
 
 def of_target(node: ast.AST, shared: set[str]) -> Iterator[str]:

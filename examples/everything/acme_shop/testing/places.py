@@ -76,21 +76,22 @@ def places(nodes: list[ast.AST]) -> set[Place]:
 
 
 def changed(node: ast.AST) -> Iterator[Place]:
-    if isinstance(node, ast.Assign | ast.Delete):
-        targets = node.targets
-    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-        targets = [node.target]
-    elif isinstance(node, ast.Call):
-        targets = []
+    if isinstance(node, ast.Call):
         yield from by_call(node)
-    else:
-        return
-    for target in targets:
-        for one in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
-            if isinstance(one, ast.Attribute) and (path := path_of(one)):
-                yield Place(path)
-            elif isinstance(one, ast.Subscript) and (path := path_of(one.value)):
-                yield Place(path, "[]")
+    for target in targets(node):
+        if isinstance(target, ast.Attribute) and (path := path_of(target)):
+            yield Place(path)
+        elif isinstance(target, ast.Subscript) and (path := path_of(target.value)):
+            yield Place(path, "[]")
+
+
+def targets(node: ast.AST) -> Iterator[ast.expr]:
+    """What a statement assigns or deletes, one by one."""
+    if isinstance(node, ast.Assign | ast.Delete):
+        for target in node.targets:
+            yield from target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+        yield node.target
 
 
 def by_call(node: ast.Call) -> Iterator[Place]:

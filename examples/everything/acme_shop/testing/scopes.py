@@ -25,9 +25,9 @@ DATABASE = {"django_db_setup", "django_db_blocker"}
 LAYER = Path(__file__).parent
 # pytest's names of the fixtures that call these; what follows is the name of the class or module.
 XUNIT = {
-    "_unittest_setUpClass_fixture_": "setUpClass",
-    "_xunit_setup_class_fixture_": "setup_class",
-    "_xunit_setup_module_fixture_": "setup_module",
+    "_unittest_setUpClass_fixture_": ("setUpClass", "tearDownClass"),
+    "_xunit_setup_class_fixture_": ("setup_class", "teardown_class"),
+    "_xunit_setup_module_fixture_": ("setup_module", "teardown_module"),
 }
 
 
@@ -62,17 +62,13 @@ class Broader:
 
 def described(fixturedef: pytest.FixtureDef[Any], node: Any) -> tuple[list[Any], str, str]:
     """The functions behind a fixture, its name in a message, and where it should undo its changes."""
-    for prefix, method in XUNIT.items():
+    for prefix, (method, undo) in XUNIT.items():
         if fixturedef.argname.startswith(prefix):
             owner = node.obj
             names = [method, "setUpTestData"][: 1 + (method == "setUpClass")]
             functions = [getattr(owner, name, None) for name in names]
             title = method if method == "setup_module" else f"{owner.__name__}.{method}"
-            return (
-                functions,
-                title,
-                method.replace("set", "tear").replace("Up", "Down").replace("up", "down"),
-            )
+            return functions, title, undo
     title = f"the {fixturedef.scope} fixture {fixturedef.argname!r}"
     return [fixturedef.func], title, "the fixture, after its yield"
 

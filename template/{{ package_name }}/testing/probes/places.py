@@ -15,11 +15,13 @@ from .namespace import CONTAINERS, copied
 IGNORED = (
     "django.conf.settings",
     "django.core.mail.outbox",
+    "logging.disable",
     "os.environ",
+    "sys.argv",
     "sys.modules",
     "sys.path",
+    "warnings.filters",
 )
-IGNORED += ("sys.argv", "warnings.filters", "logging.disable")
 
 
 class Watched:
@@ -129,7 +131,7 @@ def is_container(value: Any) -> bool:
 def content(container: Any) -> Any:
     """A copy as a plain container, all the way down."""
     if isinstance(container, dict):
-        return copied({**dict(dict.items(container))})
+        return copied(dict(dict.items(container)))
     if isinstance(container, MutableMapping):
         return copied(dict(container.items()))
     return copied(set(container) if isinstance(container, MutableSet) else [*container])
@@ -141,10 +143,13 @@ def refill(container: Any, saved: Any) -> None:
         dict.update(container, saved)
     elif isinstance(container, bytearray):
         container[:] = bytes(saved)
+    elif isinstance(saved, list):
+        container.clear()
+        container.extend(saved)
+    elif isinstance(saved, set):
+        container.clear()
+        for one in saved:
+            container.add(one)
     else:
         container.clear()
-        adding = container.extend if isinstance(saved, list) else None
-        for one in () if adding else saved if isinstance(saved, set) else saved.items():
-            container.add(one) if isinstance(saved, set) else container.__setitem__(*one)
-        if adding:
-            adding(saved)
+        container.update(saved)

@@ -3,7 +3,7 @@
 import sys
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -13,10 +13,8 @@ from django.urls import clear_url_caches
 from ..leaks import ABSENT
 
 CONTAINERS = (dict, list, set, defaultdict, OrderedDict, Counter)
-# Set on test classes by Django when they are set up.
-SET_BY_TEST_CASES = {"atomics", "client", "async_client", "cls_atomics"}
-# Set on factories by factory_boy for each use.
-SET_BY_LIBRARIES = {"_original_params"}
+# Set on test classes by Django when they are set up, and on factories by factory_boy for each use.
+SET_BY_LIBRARIES = {"atomics", "client", "async_client", "cls_atomics", "_original_params"}
 
 
 class Namespace:
@@ -26,6 +24,7 @@ class Namespace:
     """
 
     remedy = "use the monkeypatch fixture, or create it anew in a fixture"
+    not_compared: ClassVar[frozenset[str]] = frozenset()  # Containers whose content is not.
 
     def __init__(self, name: str, owner: Any, foreign: bool = False) -> None:
         self.name, self.owner, self.foreign = name, owner, foreign
@@ -39,7 +38,8 @@ class Namespace:
         """In place, since Attributes holds these lists to compare them all at once."""
         self.values.clear()
         self.values.update(self.vars)
-        self.live = [] if self.foreign else [*filter(is_container, self.values.items())]
+        items = () if self.foreign else self.values.items()
+        self.live = [one for one in items if is_container(one) and one[0] not in self.not_compared]
         self.containers[:] = [value for key, value in self.live]
         self.saved[:] = map(copied, self.containers)
 
@@ -75,7 +75,7 @@ class Namespace:
         if not isinstance(self.owner, type):
             return False
         of_django = issubclass(self.owner, SimpleTestCase) and hasattr(TransactionTestCase, key)
-        return of_django or key in SET_BY_TEST_CASES or key in SET_BY_LIBRARIES
+        return of_django or key in SET_BY_LIBRARIES
 
     def reverter(self, key: str) -> Callable[[], None]:
         """A function that puts the noted value back, and its content where it is a container."""
@@ -115,13 +115,8 @@ class Settings(Namespace):
 
     remedy = "use the settings fixture, or override_settings()"
 
-    def save(self) -> None:
-        """Without DATABASES: Django writes the names of test databases into it."""
-        super().save()
-        kept = [index for index, (key, value) in enumerate(self.live) if key != "DATABASES"]
-        self.live = [self.live[index] for index in kept]
-        self.containers[:] = [self.containers[index] for index in kept]
-        self.saved[:] = [self.saved[index] for index in kept]
+    # Django writes the names of test databases into it.
+    not_compared: ClassVar[frozenset[str]] = frozenset({"DATABASES"})
 
     def put(self, key: str, value: Any) -> None:
         if value is ABSENT:

@@ -42,8 +42,7 @@ class Attributes(Probe):
             self.settings = Settings("settings", wrapped)
             self.project.namespaces["settings"] = self.settings
             self.every = []
-        every = [*self.project.namespaces.values()]
-        for namespace in self.changed() if self.every else every:
+        for namespace in self.changed() if self.every else self.project.namespaces.values():
             namespace.save()
         self.prepare()
 
