@@ -189,3 +189,54 @@ def test_a_leak(library, leaks, name):
 @pytest.mark.parametrize("name", INNOCENT)
 def test_an_innocent(library, leaks, name):
     assert leaks(INNOCENT[name], head=HEAD, fixtures="monkeypatch") == []
+
+
+def test_a_conftest_with_hooks_keeps_what_it_notes(project, leaks):
+    project.makeconftest(
+        """
+        marks = []
+
+        def pytest_runtest_logreport(report):
+            marks.append(report.nodeid)
+
+        def pytest_terminal_summary():
+            assert len(marks) == 6
+        """
+    )
+    assert leaks("pass") == []
+
+
+HELPERS = """
+from lib import api as imported
+
+def install():
+    imported.Client.send = lambda self: "fake"
+
+def replace(library):
+    library.function = install
+
+class Recorder:
+    def __init__(self):
+        self.send = None
+"""
+
+
+HELPED = [
+    ("install()", ["attributes:lib.api.Client.send"]),
+    ("replace(api)", ["attributes:lib.api.function"]),
+    ("Recorder()", []),
+]
+
+
+@pytest.mark.parametrize(("call", "found"), HELPED)
+def test_a_helper_of_the_tests(library, project, leaks, call, found):
+    (project.path / "tests").mkdir()
+    (project.path / "tests" / "conftest.py").write_text("")
+    (project.path / "tests" / "helpers.py").write_text(HELPERS)
+    head = f"{HEAD}from tests.helpers import *\n"
+    files = {"tests/__init__": ""}
+
+    victim = "api.client.send() == 'sent' and api.function() is None"
+    lines = leaks(call, victim, head=head, files=files)
+
+    assert [line.partition(" (")[0] for line in lines] == found

@@ -82,6 +82,7 @@ class Guard:
 
         Only then begin to watch: collecting raises audit events, too, and each has its price.
         """
+        self.tests.collected = {item.path for item in session.items}
         if session.items:
             with suppress(Exception):
                 _ = get_resolver().url_patterns
@@ -190,8 +191,9 @@ class Guard:
             try:
                 if leak.matches(self.keep) or not leak.there():
                     return False
-                self.stale.add(leak.probe)
                 leak.revert()
+                if leak.there():  # It cannot be reverted, like a thread.
+                    self.stale.add(leak.probe)
             except Exception as error:
                 self.switch_off(leak.probe, error)
         if leak.silent and self.current:

@@ -111,7 +111,8 @@ class Scopes:
             # Asked for by a running test: what the test changed is not the fixture's doing.
             before = {leak.name for probe in guard.probes for leak in guard.found(probe)}
         else:
-            guard.note()
+            with guard.tests.of(*broader.paths):
+                guard.note()
         self.under_way.append(broader)
         try:
             with guard.audit.switched(on=broader.is_judged), guard.tests.of(*broader.paths):
@@ -120,7 +121,8 @@ class Scopes:
             self.note_changes([broader], before)
             self.under_way.pop()
             if self.under_way and not guard.item:
-                guard.note()
+                with guard.tests.of(*self.under_way[-1].paths):
+                    guard.note()
             fixturedef.addfinalizer(partial(self.begin_teardown, broader))
             self.is_database_ready |= fixturedef.argname == "django_db_setup"
 
@@ -138,9 +140,11 @@ class Scopes:
             guard.due = guard.due or not guard.item
 
     def begin_teardown(self, broader: Broader) -> None:
-        if broader.is_judged and not self.guard.item:
-            self.guard.note()
-            self.guard.audit.on = True
+        guard = self.guard
+        if broader.is_judged and not guard.item:
+            with guard.tests.of(*broader.paths):
+                guard.note()
+            guard.audit.on = True
 
     def torn_down(self, broader: Broader) -> None:
         guard, guard.due = self.guard, True

@@ -6,7 +6,8 @@ a test file (or a conftest.py) names what is changed; otherwise it is reverted s
 """
 
 import ast
-from collections.abc import Generator, Iterator
+import sys
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,10 @@ import pytest
 
 from .places import MUTATORS, Finder, targets
 
+# Calls that may change attributes whose names the file does not spell.
+INSTALLERS = {"apply", "exec", "eval", "install", "patch_all", "reload", "start", "vars"}
+KINDS = {ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.Call, ast.ClassDef}
+KINDS |= {ast.Import, ast.ImportFrom, ast.Global}
 BY_NAME = {"setattr", "delattr", "setitem", "delitem", "patch", "object", "multiple", "dict"}
 
 
@@ -29,6 +34,7 @@ class TestCode:
         self.files: dict[Path, Changes] = {}
         self.found: list[Changes] = []
         self.known: dict[tuple[Path, ...], list[Changes]] = {}
+        self.collected: set[Path] = set()  # The test files of the run.
 
     def begin(self, *paths: Path) -> None:
         """Look at these files, and each conftest.py above them, from now on."""
@@ -48,6 +54,27 @@ class TestCode:
         finally:
             self.found = before
 
+    def others(self) -> set[str]:
+        """The test files of the run whose code does not run now."""
+        return {*map(str, self.collected.difference(one.file for one in self.found))}
+
+    def patched(self) -> set[str] | None:
+        """The names that the test and its helpers may change; None: any name."""
+        code = self.code()
+        return (
+            None
+            if any(one.is_dynamic for one in code)
+            else set().union(*(one.names for one in code))
+        )
+
+    def code(self) -> list["Changes"]:
+        """The test file, each conftest.py, and the helpers of tests that they import."""
+        found = [*self.found]
+        for one in found:
+            helpers = map(self.read, one.helpers(self.root))
+            found += [helper for helper in helpers if helper not in found]
+        return found
+
     def changes(self, *names: str) -> bool:
         """Whether the code of the test assigns, deletes or mutates something of one of these names."""
         return any({*names} & one.names for one in self.found)
@@ -64,6 +91,22 @@ class TestCode:
         if file not in self.files:
             self.files[file] = Changes(file)
         return self.files[file]
+
+
+def walk(tree: ast.Module) -> list[ast.AST]:
+    """``ast.walk``, in a third of its time."""
+    found: list[Any] = [tree]
+    for node in found:
+        for value in vars(node).values():
+            if type(value) is list:
+                found += [one for one in value if isinstance(one, ast.AST)]
+            elif isinstance(value, ast.AST):
+                found.append(value)
+    return found
+
+
+def below(root: Path, files: Iterable[Path]) -> Iterator[Path]:
+    return (file for file in files if root in file.parent.parents)
 
 
 def conftests(path: Path) -> Iterator[Path]:
@@ -85,19 +128,31 @@ class Changes:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        return [*ast.walk(self.tree)]
+        """Those that may change, call or import something."""
+        return [node for node in walk(self.tree) if type(node) in KINDS]
 
     @cached_property
     def finder(self) -> Finder:
         return Finder(self.nodes, str(self.file))
 
     @cached_property
+    def is_dynamic(self) -> bool:
+        """Whether it may change attributes whose names it does not spell."""
+        return any(map(is_dynamic, self.nodes))
+
+    def helpers(self, root: Path) -> list[Path]:
+        """The files that it imports from the folders of tests."""
+        names = {*self.finder.imports.values()}
+        names |= {name.rpartition(".")[0] for name in names}
+        files = {getattr(sys.modules.get(name), "__file__", None) or "" for name in names}
+        paths = [Path(file) for file in sorted(files) if file.startswith(f"{root}/")]
+        return [path for path in paths if any(map(Path.exists, below(root, conftests(path))))]
+
+    @cached_property
     def mentioned(self) -> set[str]:
-        nodes = self.nodes
-        aliases = {
-            one.name for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names
-        }
-        return aliases | {last_name(node) for node in nodes}
+        imported = [node.names for node in self.nodes if isinstance(node, ast.ImportFrom)]
+        aliases = {one.name for names in imported for one in names}
+        return aliases | {last_name(node) for node in walk(self.tree)}
 
     @cached_property
     def calls(self) -> set[str]:
@@ -141,6 +196,21 @@ def changed_by(node: ast.AST, shared: set[str]) -> Iterator[str]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     yield argument.value.rpartition(".")[2]
                 yield from of_target(argument, shared)
+            yield from (keyword.arg for keyword in node.keywords if keyword.arg)
+
+
+def is_dynamic(node: ast.AST) -> bool:
+    if any(last_name(getattr(one, "value", None)) == "__dict__" for one in targets(node)):
+        return True  # shop.__dict__["mode"] = "x"
+    if not isinstance(node, ast.Call):
+        return False
+    name = last_name(node.func)
+    if last_name(getattr(node.func, "value", None)) == "__dict__":
+        return True
+    if name in ("setattr", "delattr"):
+        spelt = isinstance(node.args[1], ast.Constant) or last_name(node.args[0]) == "self"
+        return isinstance(node.func, ast.Name) and not spelt
+    return name in INSTALLERS
 
 
 def of_target(node: ast.AST, shared: set[str]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import compress
+from itertools import chain, compress
 from operator import ne, or_
 from typing import Any
 
@@ -23,8 +23,9 @@ class Attributes(Probe):
     """Watches each namespace that ``Project`` found, and Django's settings.
 
     Ignores what an import registers, names of libraries other than functions and classes, ``__dunder__``
-    names, and one object deeper than module, class and module-level object. Costs one comparison in C
-    that stops at the identity of each value, about 20 ns a name. Reverts the value, and the content of a
+    names, and one object deeper than module, class and module-level object; names of other test files,
+    and those of libraries that the code of the test does not spell. Costs one comparison in C that stops
+    at the identity of each value, about 20 ns a name. Reverts the value, and the content of a
     container: silently for ``_private`` names, and for what no test file changes.
     """
 
@@ -33,35 +34,41 @@ class Attributes(Probe):
     def __init__(self, project: Project, tests: TestCode) -> None:
         self.project, self.tests = project, tests
         self.settings: Settings | None = None
-        self.every: list[Namespace] = []
+        self.files: list[Any] = []  # The code that may run, as TestCode found it.
+        self.watched = Watched([])
+        self.known: dict[int, Watched] = {}  # By the identity of these.
+        self.size = 0
 
     def note(self) -> None:
         self.imports = self.project.scan()
         wrapped = compat.settings_object()
         if self.settings is None or self.settings.owner is not wrapped:
             self.settings = Settings("settings", wrapped)
-            self.project.namespaces["settings"] = self.settings
-            self.every = []
-        for namespace in self.changed() if self.every else self.project.namespaces.values():
+        self.files = self.tests.found
+        if self.size != len(self.project.namespaces):
+            self.size, self.known = len(self.project.namespaces), {}
+        if id(self.files) not in self.known:
+            self.known[id(self.files)] = Watched(self.by_the_test())
+        self.watched = self.known[id(self.files)]
+        for namespace in self.changed():
             namespace.save()
-        self.prepare()
 
-    def prepare(self) -> None:
-        """Put what every namespace holds, and what was noted, into lists to compare at once."""
-        if len(self.every) != len(self.project.namespaces):
-            self.every = [*self.project.namespaces.values()]
-            self.pairs = [[one.vars for one in self.every], [one.values for one in self.every]]
-            self.contents = [
-                [one.containers for one in self.every],
-                [one.saved for one in self.every],
-            ]
+    def renew(self) -> None:
+        if self.files is not self.tests.found or self.imports != self.project.imports:
+            self.note()
+
+    def by_the_test(self) -> Iterable[Namespace]:
+        """The namespaces that production code may fill, or that the code of the test can change."""
+        others, names = self.tests.others(), self.tests.patched()
+        for one in self.project.namespaces.values():
+            if (one.foreign and (names is None or not names.isdisjoint(one.vars))) or (
+                not one.foreign and one.file not in others
+            ):
+                yield one
 
     def changed(self) -> list[Namespace]:
-        """Compared in C, dict by dict."""
-        try:
-            return [*compress(self.every, map(or_, map(ne, *self.pairs), map(ne, *self.contents)))]
-        except Exception:  # Values that cannot be compared.
-            return [one for one in self.every if one.changed()]
+        settings = self.settings
+        return [*([settings] if settings and settings.changed() else []), *self.watched.changed()]
 
     def leaks(self) -> Iterable[Leak]:
         settings = self.settings
@@ -69,12 +76,12 @@ class Attributes(Probe):
         if compat.settings_object() is not settings.owner:
             revert = partial(end_overrides, settings.owner)
             there = partial(is_overridden, settings.owner)
+            self.files = []  # Receivers that hear of the revert may change more: note it all anew.
             yield self.leak("settings", OVERRIDDEN, revert, there=there, remedy=settings.remedy)
             return
-        if imported := self.project.scan() != self.imports:
-            self.prepare()
+        imported = self.project.scan() != self.imports
         named: set[int] = set()
-        for namespace in sorted(self.changed(), key=lambda one: one is not settings):
+        for namespace in self.changed():
             found = [*namespace.changes()]
             if imported:  # What an import registers stays, as the module does.
                 found = [
@@ -84,6 +91,8 @@ class Attributes(Probe):
                 ]
             if not found:  # What libraries keep there for each use.
                 namespace.save()
+            if found and namespace is settings:
+                self.files = []
             for key, before, after in found:
                 if after is namespace.values.get(key, ABSENT):  # One list, say, under two names.
                     if id(after) in named:
@@ -111,7 +120,37 @@ class Attributes(Probe):
         if part == "settings":
             self.note()
             return
-        self.project.namespaces[part.rpartition(".")[0]].save()
+        owner = part.rpartition(".")[0]
+        found = self.settings if owner == "settings" else self.project.namespaces[owner]
+        if found:
+            found.save()
+
+
+class Watched:
+    """Namespaces in lists, to compare what they hold with what was noted in C.
+
+    One list of all values comes first: it is cheaper than dicts, and no food for the garbage collector.
+    """
+
+    def __init__(self, namespaces: Iterable[Namespace]) -> None:
+        self.every = [*namespaces]
+        self.values = [one.vars.values() for one in self.every]
+        self.pairs = [one.vars for one in self.every], [one.values for one in self.every]
+        self.contents = [one.containers for one in self.every], [one.saved for one in self.every]
+        self.last: list[Any] = []  # All values, when nothing had changed.
+
+    def changed(self) -> list[Namespace]:
+        now = [*chain.from_iterable(self.values)]
+        try:
+            if now == self.last and self.contents[0] == self.contents[1]:
+                return []
+            differ = map(or_, map(ne, *self.pairs), map(ne, *self.contents))
+            found = [*compress(self.every, differ)]
+        except Exception:  # Values that cannot be compared.
+            found = [one for one in self.every if one.changed()]
+        if not found:
+            self.last = now
+        return found
 
 
 def end_overrides(owner: Any) -> None:

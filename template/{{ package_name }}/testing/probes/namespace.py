@@ -20,14 +20,15 @@ SET_BY_LIBRARIES = {"atomics", "client", "async_client", "cls_atomics", "_origin
 class Namespace:
     """Notes the values of an owner, and copies of the containers among them.
 
-    Of a foreign owner, only its functions and classes count.
+    Of a foreign owner, only its functions and classes count. ``file``: of the module, or that of the
+    module where the owner was found.
     """
 
     remedy = "use the monkeypatch fixture, or create it anew in a fixture"
     not_compared: ClassVar[frozenset[str]] = frozenset()  # Containers whose content is not.
 
-    def __init__(self, name: str, owner: Any, foreign: bool = False) -> None:
-        self.name, self.owner, self.foreign = name, owner, foreign
+    def __init__(self, name: str, owner: Any, foreign: bool = False, file: str = "") -> None:
+        self.name, self.owner, self.foreign, self.file = name, owner, foreign, file
         self.vars = vars(owner)  # A live view.
         self.values: dict[str, Any] = {}
         self.containers: list[Any] = []

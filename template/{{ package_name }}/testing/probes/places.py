@@ -10,6 +10,7 @@ from ..places import REGISTRIES, Finder, Place, definition
 from ..testcode import TestCode
 from .base import Probe
 from .namespace import CONTAINERS, copied
+from .project import Project
 
 # Where other probes look, and what is emptied before each test.
 IGNORED = (
@@ -62,23 +63,32 @@ class Watched:
 
 
 class Places(Probe):
-    """Watches each place that the file of the test, or a conftest.py, assigns, deletes or fills.
+    """Watches each place that the file of the test, a conftest.py or a helper assigns, deletes or fills.
 
-    Ignores what other probes watch, properties, objects that the test creates, and modules that nothing
-    imported yet. Costs a microsecond a place, in the files that change any. Reverts the value or content.
+    Ignores what other probes watch, properties, objects that the test creates, modules that nothing
+    imported yet, and what a conftest.py with hooks holds, since pytest calls those between tests. Costs a microsecond a place, in the files that change any. Reverts the value or content.
     """
 
     name, remedy = "attributes", "use the monkeypatch fixture, or revert it in a fixture"
 
-    def __init__(self, tests: TestCode) -> None:
-        self.tests = tests
+    def __init__(self, project: Project, tests: TestCode) -> None:
+        self.is_plugin, self.tests = project.is_plugin, tests
         self.files: list[Any] = []
         self.watched: list[Watched] = []
 
     def note(self) -> None:
         self.files = self.tests.found
-        found = {one.label: one for file in self.files for one in watched(file.finder)}
+        finders = [file.finder for file in self.tests.code()]
+        found = {one.label: one for finder in finders for one in self.watched_by(finder)}
         self.watched = [*found.values()]
+
+    def watched_by(self, finder: Finder) -> Iterable[Watched]:
+        is_plugin = finder.module and self.is_plugin(finder.module)
+        for place in finder.places:
+            if is_plugin and place.path[0] not in finder.imports:
+                continue
+            with suppress(Exception):  # Production's code may raise when it is looked at.
+                yield from watched_at(finder, place)
 
     def renew(self) -> None:
         if self.files is not self.tests.found:
@@ -92,12 +102,6 @@ class Places(Probe):
 
     def accept(self, part: str) -> None:
         self.watched = [one for one in self.watched if one.label != part]
-
-
-def watched(finder: Finder) -> Iterable[Watched]:
-    for place in finder.places:
-        with suppress(Exception):  # Production's code may raise when it is looked at.
-            yield from watched_at(finder, place)
 
 
 def watched_at(finder: Finder, place: Place) -> Iterable[Watched]:

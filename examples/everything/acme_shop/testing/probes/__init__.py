@@ -45,7 +45,7 @@ def probes(
         "modules": lambda: Modules(project, tests),  # Before those that take in new modules.
         "receivers": lambda: Receivers(project, tests),
         "attributes": lambda: Attributes(project, tests),
-        "places": lambda: Places(tests),  # After those that watch some of them, too.
+        "places": lambda: Places(project, tests),  # After those that watch some of them, too.
     }
     if not config.pluginmanager.has_plugin("warnings"):
         found["warnings"] = lambda: Warnings(tests)

@@ -58,7 +58,8 @@ class Project:
         for module in own:
             if self.is_plugin(module):
                 continue
-            self.watch(module.__name__, module)
+            file = module.__file__
+            self.watch(module.__name__, module, file=file)
             for key, value in [*vars(module).items()]:
                 if not key.startswith("__"):
                     self.take_in(f"{module.__name__}.{key}", value, module)
@@ -87,11 +88,11 @@ class Project:
         elif kind is FunctionType:
             self.watch_foreign(sys.modules.get(value.__module__))
         elif kind is threading.local or self.owns(sys.modules.get(kind.__module__)):
-            self.watch(name, value)
+            self.watch(name, value, file=module.__file__)
 
     def take_in_class(self, name: str, value: Any, module: ModuleType) -> None:
         if value.__module__ == module.__name__:
-            self.watch(name, value)
+            self.watch(name, value, file=module.__file__)
             for found in vars(value).values():
                 item = getattr(found, "__func__", found)  # Of a static or class method.
                 if type(item) is MEMOISED:
@@ -113,7 +114,7 @@ class Project:
                 self.modules[part.__name__] = part
                 self.watch(part.__name__, part, foreign=True)
 
-    def watch(self, name: str, owner: Any, foreign: bool = False) -> None:
+    def watch(self, name: str, owner: Any, foreign: bool = False, file: str = "") -> None:
         if id(owner) not in self.ids and hasattr(owner, "__dict__"):
             self.ids.add(id(owner))
-            self.namespaces[name] = Namespace(name, owner, foreign)
+            self.namespaces[name] = Namespace(name, owner, foreign, file)
