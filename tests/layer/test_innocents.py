@@ -320,6 +320,25 @@ PATTERNS = {
         "original = prod.Admin.allowed; prod.Admin.allowed = None; prod.Admin.allowed = original",
         "prod.Admin().allowed()",
     ),
+    "a library that production patches, in a file that may change any name": (
+        """
+        import colorsys
+        def ready():
+            colorsys.hsv_to_rgb = lambda *color: color
+        """,
+        "exec('pass'); prod.ready()",
+        "True",
+    ),
+    "a class that fills itself, in a file that sets the same name on an instance": (
+        """
+        class View:
+            @classmethod
+            def as_view(cls):
+                cls.basename = None
+        """,
+        "view = prod.View(); view.basename = 'orders'; prod.View.as_view()",
+        "not hasattr(prod.View, 'basename')",
+    ),
     "a signal that production connects, in a file that connects another": (
         """
         from django.db.models.signals import post_save

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -78,6 +79,19 @@ class TestCode:
     def changes(self, *names: str) -> bool:
         """Whether the code of the test assigns, deletes or mutates something of one of these names."""
         return any({*names} & one.names for one in self.found)
+
+    def creates(self, name: str) -> bool:
+        """Whether it assigns an attribute of that name to something other than a local variable."""
+        return any(name in one.created for one in self.found)
+
+    def replaced(self, name: str, value: Any) -> bool:
+        """Whether it may have replaced a function or class of a library: it spells it, or defined the new one."""
+        names = self.patched()
+        if names is not None:
+            return name in names
+        file = getattr(sys.modules.get(getattr(value, "__module__", None) or ""), "__file__", None)
+        defined = file in {str(one.file) for one in self.code()}
+        return defined or isinstance(value, Mock) or self.calls("reload")
 
     def calls(self, *names: str) -> bool:
         """Whether the code of the test calls one of these names, or derives a class from it."""
@@ -170,6 +184,18 @@ class Changes:
         return {name for node in self.nodes for name in changed_by(node, shared)}
 
     @cached_property
+    def created(self) -> set[str]:
+        """``shop.api.mode = …`` where the file imports or defines ``shop``, and what calls may change."""
+        found = set()
+        for node in self.nodes:
+            if isinstance(node, ast.Call):
+                found |= {*changed_by(node, self.module_names)}
+            for target in targets(node):
+                if isinstance(target, ast.Attribute) and root_of(target) in self.module_names:
+                    found.add(target.attr)
+        return found
+
+    @cached_property
     def module_names(self) -> set[str]:
         """Names of the module: a local variable may share its name with production's."""
         found: set[str] = set()
@@ -222,6 +248,13 @@ def of_target(node: ast.AST, shared: set[str]) -> Iterator[str]:
             yield node.attr
     elif isinstance(node, ast.Name) and node.id in shared:
         yield node.id
+
+
+def root_of(node: ast.expr) -> str:
+    """``shop`` of ``shop.api.mode``; nothing for that of a call."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def last_name(node: Any) -> str:

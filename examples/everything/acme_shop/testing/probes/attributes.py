@@ -109,10 +109,15 @@ class Attributes(Probe):
 
     def is_production(self, namespace: Namespace, key: str, before: Any, after: Any) -> bool:
         """Whether production code may have changed this name of the project."""
-        if namespace.foreign or namespace is self.settings:
+        if namespace is self.settings:
             return False
-        if before is ABSENT and is_effective(namespace.owner, key, after):
-            return True
+        if namespace.foreign:
+            return not self.tests.replaced(key, after)
+        if before is ABSENT:
+            # A class that fills itself, where the test sets an attribute of that name on an instance.
+            fills = isinstance(namespace.owner, type) and not self.tests.creates(key)
+            if fills or is_effective(namespace.owner, key, after):
+                return True
         reloaded = callable(before) and callable(after) and self.tests.calls("reload")
         return not (reloaded or self.tests.changes(key))
 
