@@ -373,3 +373,29 @@ def test_a_part_that_is_switched_off_is_said_at_the_start(project, run):
 
     assert sentence in str(run("-p", "no:hermetic-rollback").stdout)
     assert "switched off" not in str(run().stdout)
+
+
+OUTSIDE = """
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"},
+    "rows": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"},
+}
+CELERY_BROKER_URL = "amqp://127.0.0.1:1"
+"""
+
+
+def test_settings_that_reach_outside_are_said_at_the_start(project, run):
+    project.makepyfile("def test_one(): pass")
+    assert "reach outside" not in str(run().stdout)
+    settings = project.path / "settings.py"
+    before = settings.read_text()
+    settings.write_text(f"{before}{OUTSIDE}")
+
+    line = next(line for line in run().outlines if "reach outside" in line)
+
+    assert line == (
+        "isolation: settings lets tests reach outside by CACHES['default'] "
+        "(django.core.cache.backends.redis.RedisCache), CELERY_BROKER_URL, without CELERY_TASK_ALWAYS_EAGER"
+    )
+    settings.write_text(f"{before}{OUTSIDE}CELERY_TASK_ALWAYS_EAGER = True\nCACHES.pop('default')\n")
+    assert "reach outside" not in str(run().stdout)

@@ -54,6 +54,12 @@ def test_a_configuration_that_replaces_ours_is_noticed(contract, file, section):
     assert "are off: see [tool.pytest] in pyproject.toml" in text
 
 
+def test_settings_without_isolation_are_noticed(contract):
+    isolated = f"{CONTRACT}::TestNothingReachesOutside::test_settings_are_isolated"
+
+    assert f"FAILED {isolated}" in contract("--ds=acme_shop.settings", isolated)
+
+
 @pytest.mark.parametrize(("file", "section"), [("setup.cfg", "tool:pytest"), ("tox.ini", "pytest")])
 def test_a_configuration_beside_ours_replaces_nothing(contract, file, section):
     """pytest reads pyproject.toml first."""

@@ -26,6 +26,7 @@ from .database.development import DevelopmentDatabases
 from .database.restore import RestoredDatabases
 from .database.reused import ReusedDatabases
 from .guard import Guard
+from .outside import outside
 from .report import Report
 
 MODES = ("fail", "warn", "off")
@@ -108,11 +109,17 @@ def pytest_configure(config: pytest.Config) -> None:
         register(Guard(config, mode, baseline), "hermetic-guard")
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """What the command line switched off, so that no run lacks a part unnoticed."""
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """What the command line or the settings switched off, so that no run lacks a part unnoticed."""
     names = [f"hermetic-{name}" for name in (*PARTS, *TOGGLES, "development", "guard", "report")]
     off = [name for name in names if config.pluginmanager.is_blocked(name)]
-    return f"isolation: -p no: switched off {', '.join(off)}, so tests may leak" if off else None
+    lines = [f"isolation: -p no: switched off {', '.join(off)}, so tests may leak"] if off else []
+    reached = [*outside()] if settings.configured else []
+    if reached:
+        lines.append(
+            f"isolation: {settings.SETTINGS_MODULE} lets tests reach outside by {', '.join(reached)}"
+        )
+    return lines
 
 
 @pytest.hookimpl(tryfirst=True)
