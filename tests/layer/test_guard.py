@@ -239,12 +239,43 @@ def test_without_static_url_nothing_breaks(project, run):
     run().assert_outcomes(passed=2)
 
 
-def test_a_broken_database_fails_the_tests_that_use_it(project, run):
-    settings = project.path / "settings.py"
-    settings.write_text(
-        settings.read_text().replace(
-            '":memory:"', '"/proc/nowhere/db.sqlite3", "TEST": {"NAME": "/proc/nowhere/t"}'
-        )
+MIGRATION = """
+from django.db import migrations
+
+def fail(apps, schema_editor):
+    raise ValueError("no rates")
+
+class Migration(migrations.Migration):
+    operations = [migrations.RunPython(fail)]
+"""
+SQLITE = '"ENGINE": "django.db.backends.sqlite3", "NAME": '
+DATABASES = {
+    "a file that cannot be created": (
+        f'DATABASES["default"] = {{{SQLITE}"/proc/nowhere/a", "TEST": {{"NAME": "/proc/nowhere/b"}}}}',
+        "unable to open database file",
+    ),
+    "a server that cannot be reached": (
+        'DATABASES["default"] = {"ENGINE": "unreachable", "NAME": "shop"}',
+        "connection refused",
+    ),
+    "a migration that fails": ('INSTALLED_APPS.append("taxes")', "no rates"),
+}
+ENGINE = """
+from django.db.backends.sqlite3 import base
+from django.db.utils import OperationalError
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def connect(self):
+        raise OperationalError("connection refused")
+"""
+
+
+@pytest.mark.parametrize(("lines", "error"), DATABASES.values(), ids=DATABASES)
+def test_a_broken_database_fails_the_tests_that_use_it(project, run, lines, error):
+    append(project.path / "settings.py", lines)
+    project.makepyfile(
+        **{"taxes/__init__": "", "taxes/migrations/__init__": "", "taxes/migrations/0001_initial": MIGRATION},
+        **{"unreachable/__init__": "", "unreachable/base": ENGINE},
     )
     project.makepyfile(
         """
@@ -265,7 +296,7 @@ def test_a_broken_database_fails_the_tests_that_use_it(project, run):
     result = run()
 
     assert result.parseoutcomes() == {"passed": 2, "errors": 2}
-    assert "unable to open database file" in str(result.stdout)
+    assert error in str(result.stdout)
     assert f"1 leak: {LINE}" in str(result.stdout)
     assert "assert not self._finalizers" not in str(result.stdout)
 
@@ -399,3 +430,17 @@ def test_settings_that_reach_outside_are_said_at_the_start(project, run):
     )
     settings.write_text(f"{before}{OUTSIDE}CELERY_TASK_ALWAYS_EAGER = True\nCACHES.pop('default')\n")
     assert "reach outside" not in str(run().stdout)
+
+
+@pytest.mark.parametrize("name", ["sorted", "open", "print", "min", "zip", "set", "callable", "issubclass"])
+def test_a_builtin_that_a_test_replaced(leaks, name):
+    """Without the guard, pytest itself ends with an error for most of them."""
+    (line,) = leaks(f"import builtins; builtins.{name} = None", f"{name} is not None")
+
+    assert line == f"attributes:builtins.{name} ({name} → None): use monkeypatch.setattr(builtins, ...)"
+
+
+def test_a_patch_of_a_builtin_is_one_leak(leaks):
+    (line,) = leaks("mock.patch('builtins.ascii').start()", "ascii(1) == '1'")
+
+    assert line.startswith("patches:builtins.ascii (still patched)")

@@ -294,19 +294,20 @@ def test_a_wheel_that_is_closed_to_others_is_copied_once(project, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_as_a_plain_user(project):
+@pytest.mark.parametrize("uid", [65534, 54321], ids=["nobody", "a uid without a passwd entry"])
+def test_as_a_plain_user(project, uid):
     """As root is what the other tests show, on a machine where the tests run as root."""
     for path in [project.path, *project.path.rglob("*"), Path(project.env["TMPDIR"])]:
-        os.chown(path, 65534, 65534)
+        os.chown(path, uid, uid)
     # The right to look into the folder of root that may have the interpreter; PostgreSQL accepts it.
     look = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *look]
+    user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *look]
 
     done = project.run(*user, "pytest", "-p", "no:cacheprovider", *DATABASE_TESTS, HOME=project.env["TMPDIR"])
 
     assert "4 passed" in done.stdout
     assert_nothing_left(project)
-    assert (project.path / ".postgres" / "test" / "data").stat().st_uid == 65534
+    assert (project.path / ".postgres" / "test" / "data").stat().st_uid == uid
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

@@ -29,6 +29,7 @@ from .baseline import Baseline
 from .leaks import Leak, Leaked
 from .network import OUTSIDE, REMEDY, Network
 from .probes import Probe, Project, probes
+from .probes.builtin_names import Builtins
 from .resets import resets
 from .scopes import Scopes
 from .testcode import TestCode
@@ -54,6 +55,7 @@ class Guard:
         self.said: set[str] = set()  # Those of them that a test's report says.
         self.audit, self.network = Audit(), Network()
         self.probes: list[Probe] = []
+        self.builtins = Builtins()
         self.scopes = Scopes(self)
 
     @pytest.hookimpl(trylast=True)  # pytest-cov measures no thread that is older than its start.
@@ -137,6 +139,7 @@ class Guard:
                 self.count(item, "reset", what)
         except ERRORS as error:
             return error
+        self.builtins.note()
         self.due, self.parent = self.due or self.parent is not item.parent, item.parent
         self.note()
         self.network.allowed = bool(
@@ -172,10 +175,12 @@ class Guard:
     def end(self, item: pytest.Item) -> None:
         """After the teardown of the test's own fixtures, and before that of broader ones."""
         self.item, self.audit.on = None, False
-        leaks = self.tasks
+        leaks, builtins = self.tasks, self.builtins.restored()
         for probe in self.probes:
             # One after another: what one reverts, like a patch, the next does not see.
             leaks += [leak for leak in self.found(probe) if self.revert(leak)]
+        patched = {leak.part for leak in leaks if leak.probe == "patches"}
+        leaks += [leak for leak in builtins if leak.part not in patched]
         for name in self.broken.keys() - self.said:
             self.said.add(name)
             item.user_properties.append(("isolation off", self.broken[name]))

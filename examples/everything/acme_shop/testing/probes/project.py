@@ -1,6 +1,5 @@
 """What the project's modules hold: everything that several probes look at, found once a module."""
 
-import builtins
 import sys
 import threading
 from collections.abc import Callable
@@ -40,7 +39,6 @@ class Project:
         self.variables: dict[str, ContextVar[Any]] = {}
         self.signals: dict[str, Signal] = {}
         self.modules: dict[str, Any] = {}
-        self.watch("builtins", builtins, foreign=True)
 
     def scan(self) -> int:
         """Take in modules imported since; how often there were any of the project's own."""
