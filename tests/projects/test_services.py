@@ -293,39 +293,52 @@ def test_a_wheel_that_is_closed_to_others_is_copied_once(project, tmp_path):
         shutil.rmtree(copy, ignore_errors=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-@pytest.mark.parametrize("uid", [65534, 54321], ids=["nobody", "a uid without a passwd entry"])
-def test_as_a_plain_user(project, uid):
-    """As root is what the other tests show, on a machine where the tests run as root."""
+def become(project, uid: int, but: str = "") -> list[str]:
+    """Give the project to a user, and return the start of a command that runs as that user."""
     for path in [project.path, *project.path.rglob("*"), Path(project.env["TMPDIR"])]:
-        os.chown(path, uid, uid)
+        if path.name != but:
+            os.chown(path, uid, uid)
+    project.env["HOME"] = project.env["TMPDIR"]
     # The right to look into the folder of root that may have the interpreter; PostgreSQL accepts it.
     look = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *look]
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *look]
 
-    done = project.run(*user, "pytest", "-p", "no:cacheprovider", *DATABASE_TESTS, HOME=project.env["TMPDIR"])
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_as_a_plain_user(project):
+    """As root is what the other tests show, on a machine where the tests run as root."""
+    done = project.run(*become(project, 65534), "pytest", "-p", "no:cacheprovider", *DATABASE_TESTS)
 
     assert "4 passed" in done.stdout
     assert_nothing_left(project)
-    assert (project.path / ".postgres" / "test" / "data").stat().st_uid == uid
+    assert (project.path / ".postgres" / "test" / "data").stat().st_uid == 65534
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_uid_without_a_passwd_entry(project):
+    """Only tests that use the database fail, with PostgreSQL's reason and what to do."""
+    (project.path / "tests" / "test_plain.py").write_text("def test_plain(tmp_path):\n    pass\n")
+    tests = ["-q", "tests/test_plain.py", "tests/test_private.py", "-k", "test_plain or test_database"]
+
+    done = project.run(*become(project, 54321), "pytest", "-p", "no:cacheprovider", *tests, check=False)
+
+    assert re.search(r"1 passed,.* 4 errors", done.stdout)
+    sentence = "user does not exist. Add this user to /etc/passwd, or name another server in DATABASE_URL."
+    assert sentence in done.stdout
+    assert_nothing_left(project)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_folder_of_somebody_else(project):
     (project.path / ".postgres").mkdir()
     (project.path / ".postgres").chmod(0o500)
-    for path in [project.path, *project.path.rglob("*"), Path(project.env["TMPDIR"])]:
-        if path.name != ".postgres":
-            os.chown(path, 65534, 65534)
-    look = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *look]
-    home = project.env["TMPDIR"]
+    user = become(project, 65534, but=".postgres")
 
-    done = project.run(*user, "pytest", "-p", "no:cacheprovider", *DATABASE_TESTS, HOME=home)
+    done = project.run(*user, "pytest", "-p", "no:cacheprovider", *DATABASE_TESTS)
     assert "4 passed" in done.stdout
     assert_nothing_left(project)
 
-    done = project.run(*user, "python", "manage.py", "migrate", check=False, HOME=home, DEBUG="true")
+    done = project.run(*user, "python", "manage.py", "migrate", check=False, DEBUG="true")
     assert "Cannot use" in done.stdout.splitlines()[-1]
     assert "Permission denied" in done.stdout.splitlines()[-1]
 

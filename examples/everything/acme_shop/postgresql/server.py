@@ -164,6 +164,10 @@ def start_guard(
             log.seek(0)
             lines = [line for line in log.read().splitlines() if not line.startswith("pg_ctl: ")]
             last = " / ".join(lines[-5:])
+            if (
+                "effective user ID" in last
+            ):  # Its initdb looks the name up (OpenShift, docker run --user).
+                last += ". Add this user to /etc/passwd, or name another server in DATABASE_URL."
             raise NoServer(f"The private PostgreSQL in {home} did not start: {last}")
 
 
