@@ -384,12 +384,38 @@ def test_the_same_state_changed_by_a_test_is_named(leaks, polluter):
     assert line.startswith(("attributes:prod.", "patches:"))
 
 
-def test_a_reloaded_module_is_named(leaks):
-    found = leaks(
-        "import importlib; importlib.reload(prod)", head="import prod", files={"prod": "def f(): pass"}
+RELOADED = """
+import os
+
+if "SALE" in os.environ:
+    def price(): return 1
+    class Rates:
+        tax = 0
+        def of(self): return self.tax
+    registry = {}
+else:
+    def price(): return 2
+    class Rates:
+        tax = 19
+        def of(self): return self.tax
+    registry = {"a": 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "found"), [("", ["attributes:prod (reloaded)"]), ("importlib.reload(prod)", [])]
+)
+def test_a_reloaded_module_is_named_once(leaks, last, found):
+    """A reload that ends with the module as it was is innocent, and its names are put back, too."""
+    lines = leaks(
+        f"monkeypatch.setenv('SALE', '1'); importlib.reload(prod); monkeypatch.undo(); {last}",
+        "prod.price is price and prod.Rates is Rates and prod.registry == {'a': 1}",
+        head="import importlib, prod; from prod import Rates, price",
+        fixtures="monkeypatch",
+        files={"prod": RELOADED},
     )
 
-    assert [line.split()[0] for line in found] == ["attributes:prod.f"]
+    assert [line.partition(": ")[0] for line in lines] == found
 
 
 def test_to_thread_on_a_loop_of_the_module_is_innocent(project, run):

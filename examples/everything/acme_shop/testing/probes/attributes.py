@@ -16,6 +16,7 @@ from .base import Probe, is_private
 from .namespace import Namespace, Settings, grew
 from .project import Project
 
+PLAIN = {bool, int, float, str, bytes, tuple, list, dict, set, type(None)}
 OVERRIDDEN = "overridden, not undone"
 
 
@@ -89,7 +90,10 @@ class Attributes(Probe):
                     for key, before, after in found
                     if not grew(before, after) and before is not ABSENT
                 ]
-            if not found:  # What libraries keep there for each use.
+            if self.tests.calls("reload") and (again := [one for one in found if is_again(*one)]):
+                found = [one for one in found if one not in again]
+                yield self.reloaded(namespace, again)
+            elif not found:  # What libraries keep there for each use.
                 namespace.save()
             if found and namespace is settings:
                 self.files = []
@@ -118,8 +122,20 @@ class Attributes(Probe):
             fills = isinstance(namespace.owner, type) and not self.tests.creates(key)
             if fills or is_effective(namespace.owner, key, after):
                 return True
-        reloaded = callable(before) and callable(after) and self.tests.calls("reload")
-        return not (reloaded or self.tests.changes(key))
+        return not self.tests.changes(key)
+
+    def reloaded(self, namespace: Namespace, again: list[tuple[str, Any, Any]]) -> Leak:
+        """One leak for a module; silent where each function and class is defined as it was."""
+        reverts = [namespace.reverter(key) for key, before, after in again]
+        differences = [namespace.difference(key) for key, before, after in again]
+        return self.leak(
+            namespace.name,
+            "reloaded",
+            lambda: [revert() for revert in reverts],
+            there=lambda: any(differs() for differs in differences),
+            remedy="reload it in a fixture that puts its names back, or in a process of its own",
+            silent=all(is_same(before, after) for key, before, after in again),
+        )
 
     def accept(self, part: str) -> None:
         if part == "settings":
@@ -175,6 +191,28 @@ def end_overrides(owner: Any) -> None:
 
 def is_overridden(owner: Any) -> bool:
     return compat.settings_object() is not owner
+
+
+def is_again(key: str, before: Any, after: Any) -> bool:
+    """Whether a function or class was defined once more, in the same place."""
+    places = [
+        (getattr(one, "__module__", 0), getattr(one, "__qualname__", 1)) for one in (before, after)
+    ]
+    return type(before) is type(after) and places[0] == places[1]
+
+
+def is_same(before: Any, after: Any) -> bool:
+    """Whether two definitions have the same code and the same values."""
+    if isinstance(before, type) and isinstance(after, type):
+        own, other = (
+            {key: value for key, value in vars(cls).items() if key[:2] != "__"}
+            for cls in (before, after)
+        )
+        return own.keys() == other.keys() and all(is_same(own[key], other[key]) for key in own)
+    code = [getattr(getattr(one, "__func__", one), "__code__", None) for one in (before, after)]
+    if code[0]:
+        return code[0] == code[1]
+    return type(before) is type(after) and (type(before) not in PLAIN or before == after)
 
 
 def is_effective(owner: Any, key: str, value: Any) -> bool:
