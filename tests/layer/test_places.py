@@ -21,6 +21,13 @@ FILES = {
             def url(self): return 'https://'
             class Meta:
                 fields = ['a']
+        class Site:
+            def __init__(self): self._registry = {1: 'one'}
+            def register(self, model):
+                self._registry[model] = 'two'
+                self._registry = dict(self._registry)
+            def unregister(self, model): del self._registry[model]
+        site = Site()
         client = Client()
         recent = collections.deque([1], maxlen=5)
         def function(): pass
@@ -145,6 +152,7 @@ LEAKS = {
 }
 # name -> code that leaves nothing
 INNOCENT = {
+    "a registry that was copied meanwhile": ("api.site.register(2); api.site.unregister(2)"),
     "put back": "before = api.key; api.key = 'k'; api.key = before",
     "monkeypatch": "monkeypatch.setattr(api.Client, 'retries', 9); monkeypatch.setitem(api.client.headers, 'b', 1)",
     "an equal value": "api.client.headers = {'a': '1'}; api.client.headers.update(a='1')",

@@ -34,9 +34,11 @@ class Watched:
         self.saved = copied(self.value)
 
     def read(self) -> Any:
-        if self.container is not ABSENT:
-            return content(self.container)
         own = getattr(self.owner, "__dict__", None)
+        if self.container is not ABSENT:
+            # Its owner may have a copy of it by now, as after an autodiscover() that failed.
+            now = (own or {}).get(self.name, self.container)
+            return content(now if is_container(now) else self.container)
         if own is None:
             return getattr(self.owner, self.name, ABSENT)
         return own.get(self.name, ABSENT)
@@ -52,6 +54,8 @@ class Watched:
         with suppress(AttributeError, TypeError):  # It cannot be set any more.
             if self.container is not ABSENT:
                 refill(self.container, copied(self.saved))
+                if self.name in (getattr(self.owner, "__dict__", None) or ()):
+                    setattr(self.owner, self.name, self.container)
             elif self.value is ABSENT:
                 delattr(self.owner, self.name)
             else:
