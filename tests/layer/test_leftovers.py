@@ -14,6 +14,8 @@ KEPT = ("-o", "isolation_keep=attributes:sys.kept")
             "not Path('report.csv').exists()",
             "files:report.csv (created): write to tmp_path, or use an in-memory storage",
         ),
+        ("import tempfile; tempfile.mkstemp()", "True", "files:/tmp/tmp* (created)"),
+        ("import tempfile; tempfile.mkstemp('.csv')", "True", "files:/tmp/tmp*.csv (created)"),
         ("Path('uploads').mkdir()", "not Path('uploads').exists()", "files:uploads (created)"),
         ("Path('urls.py').write_text('x')", "Path('urls.py').read_text() != 'x'", "files:urls.py (changed)"),
         ("Path('urls.py').unlink()", "Path('urls.py').exists()", "files:urls.py (deleted)"),

@@ -1,6 +1,7 @@
 """Files that a test created, changed or deleted outside its temporary folder."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from ..audit import Audit
 from ..leaks import Leak
 from .base import Probe
 
+# A name that tempfile chose.
+RANDOM = re.compile(r"/tmp[a-z0-9_]{8}(?![^/.])")
 IGNORED = ("__pycache__", "/.pytest_cache/", "/.coverage", "/.hypothesis")
 
 
@@ -22,8 +25,8 @@ class Files(Probe):
 
     Ignores tmp_path, bytecode, the caches of pytest, coverage and hypothesis, SQLite test databases, and
     files that C code or a subprocess writes. Outside of the project and the system's temporary folder
-    it ignores all, since that may be a tool's log. Costs nothing until a file is written; then its content is read once. Reverts the content, or removes
-    what was created.
+    it ignores all, since that may be a tool's log. Costs nothing until a file is written; then its
+    content is read once. Reverts the content, or removes what was created.
     """
 
     name, remedy = "files", "write to tmp_path, or use an in-memory storage"
@@ -73,7 +76,7 @@ class Files(Probe):
         for path, content in [*self.before.items()]:
             if is_database(path):
                 continue
-            part, there = path.removeprefix(self.root), os.path.lexists(path)
+            part, there = self.part(path), os.path.lexists(path)
             if content is None and there:
                 yield self.leak(
                     part, "created", partial(remove, path), there=partial(os.path.lexists, path)
@@ -84,7 +87,11 @@ class Files(Probe):
                 yield self.leak(part, word, partial(restore, path, content), there=there)
 
     def accept(self, part: str) -> None:
-        self.before.pop(os.path.join(self.root, part), None)
+        self.before = {path: one for path, one in self.before.items() if self.part(path) != part}
+
+    def part(self, path: str) -> str:
+        """The name of a file in a leak: relative to the project, and the same in every run."""
+        return RANDOM.sub("/tmp*", path.removeprefix(self.root))
 
 
 def is_database(path: str) -> bool:
