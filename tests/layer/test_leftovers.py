@@ -21,7 +21,7 @@ KEPT = ("-o", "isolation_keep=attributes:sys.kept")
         ("Path('urls.py').unlink()", "Path('urls.py').exists()", "files:urls.py (deleted)"),
         ("Path('link').symlink_to('urls.py')", "not Path('link').is_symlink()", "files:link (created)"),
     ],
-    ids=["created", "folder", "changed", "deleted", "link"],
+    ids=["created", "temporary", "temporary, with a suffix", "folder", "changed", "deleted", "link"],
 )
 def test_files(leaks, polluter, victim, line):
     (found,) = leaks(polluter, victim)

@@ -16,7 +16,7 @@ from ..leaks import Leak
 from .base import Probe
 
 # A name that tempfile chose.
-RANDOM = re.compile(r"/tmp[a-z0-9_]{8}(?![^/.])")
+RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![^/.])")
 IGNORED = ("__pycache__", "/.pytest_cache/", "/.coverage", "/.hypothesis")
 
 
@@ -91,7 +91,7 @@ class Files(Probe):
 
     def part(self, path: str) -> str:
         """The name of a file in a leak: relative to the project, and the same in every run."""
-        return RANDOM.sub("/tmp*", path.removeprefix(self.root))
+        return RANDOM.sub("*", path.removeprefix(self.root))
 
 
 def is_database(path: str) -> bool:
