@@ -293,6 +293,44 @@ def test_a_wheel_that_is_closed_to_others_is_copied_once(project, tmp_path):
         shutil.rmtree(copy, ignore_errors=True)
 
 
+COMMITS = """
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("statement", ["COMMIT", "commit;"])
+def test_commits(statement):
+    Group.objects.create(name="a")
+    connection.cursor().execute(statement)
+    Group.objects.all().delete()
+    connection.cursor().execute(statement)
+
+
+@pytest.mark.parametrize("statement", ["", "SELECT 'COMMIT'", "-- END"])
+def test_rolls_back(statement):
+    if statement:
+        connection.cursor().execute(statement)
+
+
+def test_savepoint(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert connection.in_atomic_block
+"""
+
+
+def test_a_commit_behind_djangos_back_is_named(project):
+    (project.path / "tests" / "test_commits.py").write_text(COMMITS)
+
+    done = project.pytest("-q", "tests/test_commits.py", check=False)
+
+    assert re.search(r"6 passed, 2 errors", done.stdout)
+    assert done.stdout.count("CommittedInTransaction: The test ended its own transaction") == 2
+    assert done.stdout.count("ERROR tests/test_commits.py::test_commits[") == 2
+
+
 def become(project, uid: int, but: str = "") -> list[str]:
     """Give the project to a user, and return the start of a command that runs as that user."""
     for path in [project.path, *project.path.rglob("*"), Path(project.env["TMPDIR"])]:

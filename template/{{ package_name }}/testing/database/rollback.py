@@ -88,18 +88,20 @@ def one_connection_per_database() -> Generator[None]:
     for connection in shared.values():
         patches += [(connection, *held) for held in _held_open(connection)]
         connection.inc_thread_sharing()
+    committed = {alias: _Committed(connection) for alias, connection in shared.items()}
     try:
         with _patched(patches), _worker_finished():
             yield
         for alias, connection in shared.items():
-            if _transaction_is_gone(connection):
+            if committed[alias].seen or _transaction_is_gone(connection):
                 raise CommittedInTransaction(
                     f"The test ended its own transaction on database {alias!r}, by COMMIT, commit() or "
                     "executescript(), so its rows stay. Use transaction.atomic(), or mark the test "
                     "@pytest.mark.django_db(transaction=True)."
                 )
     finally:
-        for connection in shared.values():
+        for alias, connection in shared.items():
+            committed[alias].end()
             connection.dec_thread_sharing()
 
 
@@ -108,15 +110,34 @@ class CommittedInTransaction(RuntimeError):
 
 
 def _transaction_is_gone(connection: BaseDatabaseWrapper) -> bool:
-    """Whether SQLite has no transaction where Django has one.
-
-    PostgreSQL's begins with the first query, so there a missing one tells nothing.
-    """
+    """Whether SQLite has no transaction where Django has one."""
     if connection.vendor != "sqlite" or not connection.in_atomic_block:
         return False
     with suppress(Exception):  # A connection that is closed.
         return not connection.connection.in_transaction
     return False
+
+
+class _Committed:
+    """Whether a statement of the test ended its transaction.
+
+    PostgreSQL's transaction begins with the first query, and another one with the first after a COMMIT,
+    so there the connection's state says nothing. What psycopg's own ``commit()`` does is not seen.
+    """
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.wrappers, self.seen = connection.execute_wrappers, False
+        if connection.vendor == "postgresql":
+            self.wrappers.insert(0, self)
+
+    def __call__(self, execute: Any, sql: Any, *rest: Any) -> Any:
+        if isinstance(sql, str) and sql[:6].upper() in ("COMMIT", "END"):
+            self.seen = True
+        return execute(sql, *rest)
+
+    def end(self) -> None:
+        if self in self.wrappers:
+            self.wrappers.remove(self)
 
 
 class _TestConnections(threading.local):
