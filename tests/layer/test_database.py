@@ -378,3 +378,101 @@ def test_a_test_case_with_available_apps(project, run):
     )
 
     run().assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("mark", ["django_db", "django_db(transaction=True)"])
+@pytest.mark.parametrize("begin", ["transaction.atomic().__enter__()", "connection.set_autocommit(False)"])
+def test_a_transaction_that_is_left_open_is_named(project, run, mark, begin):
+    if "set_autocommit" in begin and mark == "django_db":
+        pytest.skip("Django refuses this inside of a transaction")
+    project.makepyfile(
+        f"""
+        import pytest
+        from django.contrib.auth.models import Group
+        from django.db import connection, transaction
+
+        pytestmark = pytest.mark.{mark}
+
+        def test_begins():
+            {begin}
+            Group.objects.create(name="a")
+
+        def test_victim():
+            assert not Group.objects.exists()
+            assert len(connection.savepoint_ids) == 0
+            with transaction.atomic():
+                Group.objects.create(name="b")
+            assert connection.in_atomic_block is {mark == "django_db"}
+
+        def test_innocent():
+            with pytest.raises(ValueError), transaction.atomic(), transaction.atomic():
+                raise ValueError
+            assert not Group.objects.exists()
+        """
+    )
+
+    result = run("-p", "no:randomly")
+
+    result.assert_outcomes(passed=3, errors=1)
+    text = str(result.stdout)
+    assert "TransactionLeftOpen: The test left a transaction open on database 'default'" in text
+    assert "::test_begins - " in text
+
+
+def test_a_database_that_stays_open_is_named(project, run):
+    project.makepyfile(
+        """
+        import pytest
+        from django.contrib.auth.models import Group
+
+        @pytest.fixture(scope="session")
+        def opened(django_db_setup, django_db_blocker):
+            with django_db_blocker.unblock():
+                return Group.objects.count()
+
+        @pytest.mark.django_db
+        def test_innocent(opened, django_db_blocker):
+            with django_db_blocker.unblock():
+                Group.objects.count()
+
+        def test_opens(django_db_setup, django_db_blocker):
+            django_db_blocker.unblock()
+
+        def test_victim():
+            with pytest.raises(RuntimeError, match="Database access not allowed"):
+                Group.objects.count()
+        """
+    )
+
+    result = run("-p", "no:randomly")
+
+    result.assert_outcomes(passed=3, errors=1)
+    line = "1 leak: database:django_db_blocker (not restored): use it as a context manager"
+    assert line in str(result.stdout)
+
+
+def test_a_session_that_opens_the_database_is_innocent(project, run):
+    project.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session", autouse=True)
+        def opened(django_db_setup, django_db_blocker):
+            django_db_blocker.unblock()
+        """
+    )
+    project.makepyfile(
+        """
+        import pytest
+        from django.contrib.auth.models import Group
+
+        @pytest.mark.django_db
+        def test_marked():
+            Group.objects.count()
+
+        def test_unmarked():
+            Group.objects.count()
+        """
+    )
+
+    run().assert_outcomes(passed=2)

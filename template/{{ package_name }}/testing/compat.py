@@ -264,3 +264,9 @@ def readable_django_connector(connector: Any, decode: Callable[[str], Any]) -> A
                 yield row
 
     return Readable(connector.alias)
+
+
+@seen_in("pytest-django 4.9 to 4.14")
+def database_blocker(config: Any) -> Any:
+    """What the fixture ``django_db_blocker`` returns."""
+    return config.stash[import_module("pytest_django.plugin").blocking_manager_key]

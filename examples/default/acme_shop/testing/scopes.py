@@ -42,6 +42,7 @@ class Broader:
         self.rows: Rows | None = None
         asks = {fixturedef.argname, *fixturedef.argnames}
         # The session's rows end with its database.
+        self.is_session = fixturedef.scope == "session"
         self.may_commit = fixturedef.scope != "session" and not asks.isdisjoint(DATABASE)
         functions, self.title, undo = described(fixturedef, node)
         self.remedy = f"undo it in {undo}"
@@ -57,7 +58,9 @@ class Broader:
         self.modules = tuple(f"attributes:{name}." for name in names)
 
     def is_own(self, leak: Leak) -> bool:
-        return leak.name.startswith(self.modules)
+        """Its module's, or the database that it opened for the rest of the session."""
+        opened = self.is_session and leak.name == "database:django_db_blocker"
+        return opened or leak.name.startswith(self.modules)
 
 
 def described(fixturedef: pytest.FixtureDef[Any], node: Any) -> tuple[list[Any], str, str]:

@@ -40,7 +40,7 @@ def probes(
         "files": lambda: Files(audit, project.root, compat.base_temporary_folder(config)),
         "process": lambda: Process(tests),
         "loggers": lambda: Loggers(tests),
-        "database": Connections,
+        "database": lambda: Connections(config),
         "context": lambda: ContextVariables(project),
         "modules": lambda: Modules(project, tests),  # Before those that take in new modules.
         "receivers": lambda: Receivers(project, tests),

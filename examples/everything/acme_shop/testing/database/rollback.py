@@ -15,7 +15,7 @@ a thread; what their threads opened is closed before the database is restored.
 """
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
@@ -89,9 +89,11 @@ def one_connection_per_database() -> Generator[None]:
         patches += [(connection, *held) for held in _held_open(connection)]
         connection.inc_thread_sharing()
     committed = {alias: _Committed(connection) for alias, connection in shared.items()}
+    depths = {alias: _depth(connection) for alias, connection in shared.items()}
     try:
         with _patched(patches), _worker_finished():
             yield
+        _left_atomic(alias for alias in shared if _leave(connections[alias], depths[alias]))
         for alias, connection in shared.items():
             if committed[alias].seen or _transaction_is_gone(connection):
                 raise CommittedInTransaction(
@@ -116,6 +118,40 @@ def _transaction_is_gone(connection: BaseDatabaseWrapper) -> bool:
     with suppress(Exception):  # A connection that is closed.
         return not connection.connection.in_transaction
     return False
+
+
+class TransactionLeftOpen(RuntimeError):
+    """A test entered a transaction and did not leave it."""
+
+
+def _depth(connection: BaseDatabaseWrapper) -> int:
+    """How many ``atomic()`` blocks are entered."""
+    return len(connection.savepoint_ids) + connection.in_atomic_block
+
+
+def _leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
+    """Leave the transactions that a test began and did not end; whether there was any."""
+    if depth:
+        left = _depth(connection) > depth
+        del connection.savepoint_ids[depth - 1 :], connection.atomic_blocks[depth:]
+        return left
+    if connection.connection is None or not (
+        connection.in_atomic_block or not connection.autocommit
+    ):
+        return False
+    connection.in_atomic_block = connection.needs_rollback = False
+    connection.savepoint_ids, connection.atomic_blocks, connection.run_on_commit = [], [], []
+    connection.rollback()
+    connection.set_autocommit(True)
+    return True
+
+
+def _left_atomic(aliases: Iterable[str]) -> None:
+    if names := sorted(aliases):
+        raise TransactionLeftOpen(
+            f"The test left a transaction open on database {', '.join(map(repr, names))}, by atomic() without "
+            "its end or by set_autocommit(False): it was rolled back. Use `with transaction.atomic()`."
+        )
 
 
 class _Committed:
@@ -201,11 +237,13 @@ def connections_of_threads_closed() -> Generator[None]:
             yield
     finally:
         connection_created.disconnect(note)
+        left = [one.alias for one in connections.all(initialized_only=True) if _leave(one, 0)]
         for connection in opened:
             connection.inc_thread_sharing()
             # SQLite's own keeps a database in memory, but this thread's connection does that.
             BaseDatabaseWrapper.close(connection)
             connection.dec_thread_sharing()
+    _left_atomic(left)
 
 
 @cache
