@@ -195,10 +195,9 @@ def is_overridden(owner: Any) -> bool:
 
 def is_again(key: str, before: Any, after: Any) -> bool:
     """Whether a function or class was defined once more, in the same place."""
-    places = [
-        (getattr(one, "__module__", 0), getattr(one, "__qualname__", 1)) for one in (before, after)
-    ]
-    return type(before) is type(after) and places[0] == places[1]
+    if type(before) is not type(after) or not hasattr(before, "__qualname__"):
+        return False
+    return (before.__module__, before.__qualname__) == (after.__module__, after.__qualname__)
 
 
 def is_same(before: Any, after: Any) -> bool:
