@@ -18,6 +18,12 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "OPTIONS": {"debug": False, "api_key": "k", "loaders": []},
+    }
+]
 ROOT_URLCONF = "urls"
 USE_TZ = True
 API_TOKEN = "s3cret"

@@ -37,6 +37,16 @@ SETTING = "use the settings fixture, or override_settings()"
             f"attributes:settings.PAGE_SIZE (20 → 2): {SETTING}",
         ),
         (
+            "settings.TEMPLATES[0]['OPTIONS']['debug'] = True",
+            "not settings.TEMPLATES[0]['OPTIONS']['debug']",
+            "attributes:settings.TEMPLATES ([0]['OPTIONS']['debug'] False → True)",
+        ),
+        (
+            "settings.TEMPLATES[0]['OPTIONS']['api_key'] = 'other'",
+            "settings.TEMPLATES[0]['OPTIONS']['api_key'] == 'k'",
+            "attributes:settings.TEMPLATES ([0]['OPTIONS']['api_key'] *** → ***)",
+        ),
+        (
             "settings.INSTALLED_APPS.append('shop')",
             "'shop' not in settings.INSTALLED_APPS",
             f"attributes:settings.INSTALLED_APPS (+['shop']): {SETTING}",

@@ -72,17 +72,38 @@ def block(leaks: Sequence[Leak], title: str = "") -> str:
 def change(name: str, before: Any, after: Any) -> str:
     """``'old' → 'new'``, on one line; the value of a secret is masked.
 
-    Where both look alike once they are cut, what a container has more or less: ``+['new']``.
+    Where both look alike once they are cut, what a container has more or less: ``+['new']``; or the one
+    item that differs in it: ``[0]['OPTIONS']['debug'] False → True``.
     """
     secret = bool(SECRET.search(name))
     old, new = shown(before, secret), shown(after, secret)
     if old == new and not secret and isinstance(before, list | set | dict):
         with suppress(Exception):
+            where, *inner = differing(before, after)
+            if where:
+                return f"{where} {change(where, *inner)}"
             more = [one for one in after if one not in before]
             less = [one for one in before if one not in after]
             parts = [f"{sign}{shown(some)}" for sign, some in (("+", more), ("-", less)) if some]
             return " ".join(parts) or f"{old} → {new}"
     return f"{old} → {new}"
+
+
+def differing(before: Any, after: Any) -> tuple[str, Any, Any]:
+    """The path to the one item of two containers that differs, and that item; an empty path for several."""
+    where = ""
+    while (
+        type(before) is type(after)
+        and isinstance(before, list | dict)
+        and len(before) == len(after)
+    ):
+        keys = [*before] if isinstance(before, dict) else range(len(before))
+        other = [key for key in keys if before[key] != after[key]]
+        if len(other) != 1:
+            break
+        where += f"[{other[0]!r}]"
+        before, after = before[other[0]], after[other[0]]
+    return where, before, after
 
 
 def shown(value: Any, secret: bool = False, limit: int = 40) -> str:
