@@ -201,3 +201,15 @@ def test_reverse_forgets_a_url_that_a_test_added(leaks):
     (line,) = leaks(polluter, "not is_found()", head=head)
 
     assert line.startswith("attributes:urls.urlpatterns (")
+
+
+def test_an_object_is_named_after_the_module_that_defines_it(leaks):
+    files = {
+        "zettings": "class Api:\n    page = 20\napi = Api()\n",
+        "fields": "from zettings import api\n",
+    }
+    (line,) = leaks(
+        "api.page = 3", "api.page == 20", head="import fields\nfrom zettings import api", files=files
+    )
+
+    assert line.startswith("attributes:zettings.api.page (unset → 3)")

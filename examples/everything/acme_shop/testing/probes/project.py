@@ -86,7 +86,7 @@ class Project:
         elif kind is FunctionType:
             self.watch_foreign(sys.modules.get(value.__module__))
         elif kind is threading.local or self.owns(sys.modules.get(kind.__module__)):
-            self.watch(name, value, file=module.__file__)
+            self.watch(defined(name, value), value, file=module.__file__)
 
     def take_in_class(self, name: str, value: Any, module: ModuleType) -> None:
         if value.__module__ == module.__name__:
@@ -116,3 +116,10 @@ class Project:
         if id(owner) not in self.ids and hasattr(owner, "__dict__"):
             self.ids.add(id(owner))
             self.namespaces[name] = Namespace(name, owner, foreign, file)
+
+
+def defined(name: str, value: Any) -> str:
+    """The name of an object: in the module of its class, where that has it, too."""
+    module, key = type(value).__module__, name.rpartition(".")[2]
+    at_home = vars(sys.modules.get(module, sys)).get(key) is value
+    return f"{module}.{key}" if at_home else name
