@@ -30,6 +30,11 @@ SETTING = "use the settings fixture, or override_settings()"
         ("shop.clock.offset = 3", "shop.clock.offset == 0", "attributes:shop.clock.offset (0 → 3)"),
         ("shop.local.user = 1", "not hasattr(shop.local, 'user')", "attributes:shop.local.user (unset → 1)"),
         ("shop.uuid.uuid4 = print", "shop.uuid.uuid4 is not print", "attributes:uuid.uuid4 (uuid4 → print)"),
+        (
+            "exec('pass'); shop.uuid.uuid4 = str",
+            "shop.uuid.uuid4 is not str",
+            "attributes:uuid.uuid4 (uuid4 → str)",
+        ),
         ("import builtins; builtins.ascii = print", "ascii is not print", "attributes:builtins.ascii"),
         (
             "settings.PAGE_SIZE = 2",
@@ -50,6 +55,11 @@ SETTING = "use the settings fixture, or override_settings()"
             "settings.INSTALLED_APPS.append('shop')",
             "'shop' not in settings.INSTALLED_APPS",
             f"attributes:settings.INSTALLED_APPS (+['shop']): {SETTING}",
+        ),
+        (
+            "type(shop.clock).zone = 1",
+            "not hasattr(shop.clock, 'zone')",
+            "attributes:shop.Clock.zone (unset → 1)",
         ),
         (
             "shop.parse_token = print",

@@ -269,7 +269,7 @@ class TestReplacedModule:
         monkeypatch.setitem(sys.modules, "json", types.ModuleType("json"))
 
 
-@reported("attributes:tests.faults.shop.new_id")
+@reset()
 class TestReloadedModule:
     def test_polluter(self):
         importlib.reload(shop)

@@ -62,11 +62,8 @@ class TestCode:
     def patched(self) -> set[str] | None:
         """The names that the test and its helpers may change; None: any name."""
         code = self.code()
-        return (
-            None
-            if any(one.is_dynamic for one in code)
-            else set().union(*(one.names for one in code))
-        )
+        is_dynamic = any(one.is_dynamic for one in code)
+        return None if is_dynamic else set().union(*(one.names for one in code))
 
     def code(self) -> list["Changes"]:
         """The test file, each conftest.py, and the helpers of tests that they import."""
@@ -86,11 +83,13 @@ class TestCode:
 
     def replaced(self, name: str, value: Any) -> bool:
         """Whether it may have replaced a function or class of a library: it spells it, or defined the new one."""
-        names = self.patched()
-        if names is not None:
-            return name in names
+        code = self.code()
+        if any(name in one.names for one in code):
+            return True
+        if not any(one.is_dynamic for one in code):
+            return False
         file = getattr(sys.modules.get(getattr(value, "__module__", None) or ""), "__file__", None)
-        defined = file in {str(one.file) for one in self.code()}
+        defined = file in {str(one.file) for one in code}
         return defined or isinstance(value, Mock) or self.calls("reload")
 
     def calls(self, *names: str) -> bool:
@@ -191,7 +190,7 @@ class Changes:
             if isinstance(node, ast.Call):
                 found |= {*changed_by(node, self.module_names)}
             for target in targets(node):
-                if isinstance(target, ast.Attribute) and root_of(target) in self.module_names:
+                if isinstance(target, ast.Attribute) and not is_local(target, self.module_names):
                     found.add(target.attr)
         return found
 
@@ -250,11 +249,11 @@ def of_target(node: ast.AST, shared: set[str]) -> Iterator[str]:
         yield node.id
 
 
-def root_of(node: ast.expr) -> str:
-    """``shop`` of ``shop.api.mode``; nothing for that of a call."""
-    while isinstance(node, ast.Attribute):
+def is_local(node: ast.expr, shared: set[str]) -> bool:
+    """``view.api.mode`` of a local ``view``, which is not a class: not ``cls`` nor ``type(view)``."""
+    while isinstance(node, ast.Attribute) and node.attr != "__class__":
         node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
+    return isinstance(node, ast.Name) and node.id != "cls" and node.id not in shared
 
 
 def last_name(node: Any) -> str:
