@@ -444,3 +444,31 @@ def test_a_patch_of_a_builtin_is_one_leak(leaks):
     (line,) = leaks("mock.patch('builtins.ascii').start()", "ascii(1) == '1'")
 
     assert line.startswith("patches:builtins.ascii (still patched)")
+
+
+def test_a_coroutine_that_is_not_awaited_fails_its_own_test_only(project, run):
+    """As async middleware in a sync chain leaves one (Django's documentation on async middleware)."""
+    project.makepyfile(
+        """
+        async def view(request):
+            return 200
+
+        def middleware(request):
+            return view(request).status_code
+
+        def test_guilty():
+            middleware(None)
+
+        def test_next():
+            pass
+
+        def test_last():
+            pass
+        """
+    )
+
+    result = run("-p", "no:randomly")
+
+    result.assert_outcomes(passed=2, failed=1)
+    assert "'coroutine' object has no attribute 'status_code'" in str(result.stdout)
+    assert "was never awaited" not in str(result.stdout)

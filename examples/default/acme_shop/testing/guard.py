@@ -11,6 +11,8 @@ broader scope (class, module, session) hold is theirs until they end (scopes.py)
 """
 
 import asyncio
+import gc
+import sys
 from collections.abc import Generator
 from contextlib import suppress
 from contextvars import copy_context
@@ -37,6 +39,9 @@ from .testcode import TestCode
 # What a set-up may raise, without what ends the run.
 ERRORS = (Exception, pytest.fail.Exception, pytest.skip.Exception)
 
+# What pytest keeps of a failed test for a debugger, until the next test begins.
+LAST = ("last_type", "last_value", "last_traceback", "last_exc")
+
 
 class Guard:
     """Reports leaks as errors (mode ``fail``), or at the end of the run (``warn``)."""
@@ -56,6 +61,7 @@ class Guard:
         self.audit, self.network = Audit(), Network()
         self.probes: list[Probe] = []
         self.builtins = Builtins()
+        self.is_unawaited = False  # Whether the test failed with a coroutine that it did not await.
         self.scopes = Scopes(self)
 
     @pytest.hookimpl(trylast=True)  # pytest-cov measures no thread that is older than its start.
@@ -243,11 +249,25 @@ class Guard:
         if self.detailed:
             item.user_properties.append((f"isolation {what}", name))
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Drop a coroutine that a failed test did not await: its warning would fail a later test."""
+        result = yield
+        if self.is_unawaited:
+            self.is_unawaited = False
+            for name in LAST:
+                vars(sys).pop(name, None)
+            with catch_warnings():
+                simplefilter("ignore")
+                gc.collect()
+        return result
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         error = call.excinfo.value if call.excinfo else None
+        self.is_unawaited = self.is_unawaited or "coroutine" in str(error)
         if isinstance(error, OUTSIDE):
             error.add_note(REMEDY)
             self.count(item, "blocked", str(error))
