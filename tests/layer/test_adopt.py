@@ -207,3 +207,28 @@ def test_a_project_that_pytest_cannot_start_is_left_alone(tmp_path):
     assert "pytest does not start here, so nothing was changed. It says:" in done.stdout
     assert "No module named 'shop'" in done.stdout
     assert project.changes() == ""
+
+
+CONTRACT = "tests/test_isolation_contract.py"
+
+
+def test_the_contract_test_of_the_template_passes_there(tmp_path, rendered):
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+    (tmp_path / CONTRACT).write_text((rendered(testing_layer="adopted") / CONTRACT).read_text())
+    project.hermetic("adopt")
+
+    suite = project.pytest(CONTRACT)
+
+    assert "26 passed" in suite.stdout, suite.stdout + suite.stderr
+
+
+def test_the_contract_test_fails_where_the_layer_is_off(tmp_path, rendered):
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+    (tmp_path / CONTRACT).write_text((rendered(testing_layer="adopted") / CONTRACT).read_text())
+    project.hermetic("adopt")
+
+    suite = project.pytest(CONTRACT, "-p", "no:hermetic-guard")
+
+    for name in ("test_environment[other]", "test_module[other]", "test_a_leak_fails_by_name"):
+        assert name in suite.stdout
+    assert suite.returncode == 1
