@@ -44,11 +44,11 @@ def test_a_recorded_leak_passes_is_reverted_and_counted(baseline, run):
     first, second = run("--isolation-baseline-update"), run()
 
     first.assert_outcomes(passed=2)
-    assert "1 leaks recorded in known.txt" in str(first.stdout)
+    assert "1 leak recorded in known.txt; from now on a new one fails" in str(first.stdout)
     assert lines(baseline) == [KNOWN]
     second.assert_outcomes(passed=2)
     assert second.ret == 0
-    assert "1 leaks are known (known.txt), and were reverted" in str(second.stdout)
+    assert "1 known leak (known.txt), reverted" in str(second.stdout)
 
 
 def test_a_new_leak_fails_although_the_mode_is_warn(baseline, run, project):
@@ -81,7 +81,7 @@ def test_a_mended_leak_has_to_leave_the_file(baseline, run, project):
     after = run()
 
     assert (kept.ret, other.ret, updated.ret, after.ret) == (1, 0, 0, 0)
-    assert "1 lines of known.txt no longer leak: --isolation-baseline-update removes them" in str(kept.stdout)
+    assert "1 line of known.txt no longer true: --isolation-baseline-update" in str(kept.stdout)
     assert "environ:LEAK" in str(kept.stdout)
     assert lines(baseline) == []
 
