@@ -8,6 +8,7 @@ import subprocess
 import plumbum
 import pytest
 import shapes
+import yaml
 from releases import Subject, git
 
 PLAIN = {
@@ -189,6 +190,14 @@ def test_each_command_of_the_readme_for_existing_projects(origin, shop):
     assert git("show", "--name-status", "--format=", cwd=shop).split()[::2] == ["A"] * 6, copied
     assert "26 passed" in uv(shop, "run", "pytest", "-q", "tests/test_isolation_contract.py")
     assert "Up to date." in uv(shop, "run", "update.py", "check")
+
+    clone = shop.with_name(f"{shop.name}-clone")
+    git("clone", "--quiet", str(shop), str(clone), cwd=shop)
+    jobs = yaml.safe_load((clone / ".github/workflows/isolation.yml").read_text())["jobs"].values()
+    steps = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    assert len(steps) == 6
+    for step in steps:
+        bash(clone, f"export SEED=11; {step}", origin)
 
 
 def test_the_terminal_of_an_adoption(origin, shop):
