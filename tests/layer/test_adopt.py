@@ -232,3 +232,84 @@ def test_the_contract_test_fails_where_the_layer_is_off(tmp_path, rendered):
     for name in ("test_environment[other]", "test_module[other]", "test_a_leak_fails_by_name"):
         assert name in suite.stdout
     assert suite.returncode == 1
+
+
+# Each part, a suite that relies on its absence, and the switch of README's table that turns it off.
+OTHER_THREAD = """
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import Group
+
+@pytest.mark.django_db
+@pytest.mark.asyncio
+async def test_another_connection():
+    assert await sync_to_async(Group.objects.count, thread_sensitive=False)() == 0
+"""
+FLUSHED = """
+import pytest
+from django.contrib.auth.models import Group
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        Group.objects.create(name="of the session")
+
+@pytest.mark.django_db(transaction=True)
+def test_commits():
+    Group.objects.create(name="committed")
+
+@pytest.mark.django_db(transaction=True)
+def test_that_the_flush_left_nothing():
+    assert not Group.objects.exists()
+"""
+SEEDLESS = """
+def test_no_seeds(pytestconfig):
+    assert not pytestconfig.pluginmanager.has_plugin("hermetic-seeds")
+"""
+LEFT = """
+import os
+
+def test_first():
+    os.environ["LEFT"] = "1"
+
+def test_that_relies_on_it():
+    assert os.environ["LEFT"] == "1"
+"""
+OPEN = """
+def test_network(pytestconfig):
+    assert not pytestconfig.getoption("--disable-socket")
+"""
+SETTINGS_OF_THEIRS = """
+from django.conf import settings
+
+def test_settings():
+    assert settings.CACHES["default"]["BACKEND"].endswith("RedisCache")
+"""
+SWITCHES = {
+    "rollback of async tests": (OTHER_THREAD, ["-p", "no:hermetic-rollback"]),
+    "restored database": (FLUSHED, ["-p", "no:hermetic-restore"]),
+    "seeds": (SEEDLESS, ["-p", "no:hermetic-seeds"]),
+    "guard": (LEFT, ["--isolation=off"]),
+    "network": (OPEN, ["-o", "isolation_addopts=--ds=shop.hermetic_settings"]),
+    "settings": (SETTINGS_OF_THEIRS, ["-o", "isolation_addopts=--disable-socket"]),
+}
+
+
+@pytest.mark.parametrize("part", SWITCHES)
+def test_a_suite_that_relies_on_the_old_behaviour_has_a_switch(tmp_path, part):
+    suite, switch = SWITCHES[part]
+    project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "tests/test_it.py": suite})
+    project.hermetic("adopt")
+
+    on, off = project.pytest(), project.pytest(*switch)
+
+    assert on.returncode == 1, on.stdout
+    assert off.returncode == 0, off.stdout
+
+
+def test_the_readme_lists_each_switch():
+    table = (zygote.LAYER.parents[2] / "README.md").read_text()
+
+    for _, switch in SWITCHES.values():
+        shown = " ".join(switch) if switch[0] != "-o" else "isolation_addopts"
+        assert f"| `{shown}` |" in table or switch[0] == "-o", shown
