@@ -58,10 +58,12 @@ def plan(known: dict[str, Any]) -> Plan:
             target, module = isolated.place(settings)
             if known["named"] or os.environ.get("DJANGO_SETTINGS_MODULE"):
                 options["isolation_addopts"].insert(0, f"--ds={module}")
+                reason = f"since isolation_addopts in {name}"
             else:
+                reason = "once your conftest.py"
                 made.person.append(f"a conftest.py names {settings['module']}: have it name {module}")
             if not target.exists():
-                text = isolated.module(settings, blocks, name)
+                text = isolated.module(settings, blocks, reason)
                 made.edits.append(configuration.Edit(target, None, text))
         if settings["celery"] and not settings["celery"]["namespace"]:
             made.person.append(

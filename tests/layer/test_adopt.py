@@ -190,6 +190,23 @@ def test_settings_that_a_conftest_configures_are_left_to_a_person(tmp_path):
     assert project.changes() == " M pytest.ini\n"
 
 
+def test_settings_that_a_conftest_names_are_named_there_by_a_person(tmp_path):
+    conftest = (
+        'import os\nimport django\n\nos.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"\ndjango.setup()\n'
+    )
+    files = {**CODE, "shop/settings.py": SETTINGS, "pytest.ini": "[pytest]\npythonpath = .\n"}
+    project = Project(tmp_path, {**files, "conftest.py": conftest})
+
+    shown = project.hermetic("adopt").stdout
+    project.run("sed", "-i", "s/shop.settings/shop.hermetic_settings/", "conftest.py")
+
+    assert "1. a conftest.py names shop.settings: have it name shop.hermetic_settings" in shown
+    assert "pytest uses it\n+once your conftest.py names it." in shown
+    assert "--ds=" not in (tmp_path / "pytest.ini").read_text()
+    assert project.pytest().returncode == 0
+    assert "Nothing to add." in project.hermetic("adopt").stdout
+
+
 def test_a_database_fixture_that_leaves_pytest_djangos_out_is_named(tmp_path):
     fixture = "import pytest\n\n@pytest.fixture(scope='session')\ndef django_db_setup():\n    pass\n"
     project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "tests/conftest.py": fixture})
