@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import releases
 import yaml
+from ownership import SPECS
+from processes import tool
 from releases import Subject, git
 
 THEIRS = {
@@ -165,3 +167,16 @@ def test_what_it_takes_is_clean_and_names_nothing_that_is_not_there(rendered, to
         ruff = [sys.executable, "-m", "ruff", *command, "--line-length=100", "--isolated", "tests"]
         done = subprocess.run(ruff, cwd=tree, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+
+
+def test_each_file_has_one_owner_and_the_workflows_are_valid_and_secure(rendered):
+    tree = rendered(testing_layer="adopted")
+    workflows = [str(file) for file in sorted(tree.rglob("workflows/*.yml"))]
+
+    for name in TAKEN:
+        assert [owner for owner, spec in SPECS.items() if spec.match_file(name)] == ["template"], name
+    valid = tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    secure = tool("zizmor", "--offline", "--persona=auditor", "--no-progress", "--collect=all", str(tree))
+    assert len(workflows) == 2
+    assert valid.returncode == 0, valid.stdout
+    assert "No findings to report" in secure.stdout, secure.stdout
