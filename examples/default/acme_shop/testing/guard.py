@@ -143,8 +143,12 @@ class Guard:
             or item.get_closest_marker("allow_hosts")
             or "socket_enabled" in getattr(item, "fixturenames", ())
         )
+        self.network.is_tolerated = partial(self.is_tolerated, item.nodeid)
         self.audit.on = True
         return None
+
+    def is_tolerated(self, test: str, leak: str) -> bool:
+        return self.mode == "warn" or (test, leak) in self.baseline.known
 
     def note(self) -> None:
         """Note the state, or, where it is as the last check left it, that the next test begins."""
@@ -171,7 +175,7 @@ class Guard:
     def end(self, item: pytest.Item) -> None:
         """After the teardown of the test's own fixtures, and before that of broader ones."""
         self.item, self.audit.on = None, False
-        leaks = self.tasks
+        leaks = self.tasks + self.network.leaks()
         for probe in self.probes:
             # One after another: what one reverts, like a patch, the next does not see.
             leaks += [leak for leak in self.found(probe) if self.revert(leak)]
