@@ -13,6 +13,8 @@ from . import settings as isolated
 
 BASELINE = "isolation-baseline.txt"
 NETWORK = ["--disable-socket", "--allow-unix-socket", "--allow-hosts=127.0.0.1,::1"]
+# Without settings of their own.
+RUNNERS = ("django.test.runner.DiscoverRunner",)
 DEFAULT = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
 
 
@@ -65,6 +67,11 @@ def plan(known: dict[str, Any]) -> Plan:
             if not target.exists():
                 text = isolated.module(settings, blocks, reason)
                 made.edits.append(configuration.Edit(target, None, text))
+        if settings["runner"] not in RUNNERS:
+            made.person.append(
+                f"pytest does not use TEST_RUNNER: if {settings['runner']} changes settings, "
+                f"put them into {isolated.NAME}.py"
+            )
         if settings["celery"] and not settings["celery"]["namespace"]:
             made.person.append(
                 "Celery's app does not read Django's settings with a namespace: set task_always_eager and "

@@ -207,6 +207,17 @@ def test_settings_that_a_conftest_names_are_named_there_by_a_person(tmp_path):
     assert "Nothing to add." in project.hermetic("adopt").stdout
 
 
+def test_a_runner_of_their_own_is_named_since_pytest_does_not_use_it(tmp_path):
+    files = LAYOUTS["unittest style, manage.py alone"]
+    runner = "shop/settings.py", f'{SETTINGS}TEST_RUNNER = "shop.runner.FastRunner"\n'
+    project = Project(tmp_path, {**files, runner[0]: runner[1]})
+
+    shown = project.hermetic("adopt").stdout
+
+    sentence = "1. pytest does not use TEST_RUNNER: if shop.runner.FastRunner changes settings, put them into"
+    assert f"{sentence} hermetic_settings.py" in shown
+
+
 def test_a_database_fixture_that_leaves_pytest_djangos_out_is_named(tmp_path):
     fixture = "import pytest\n\n@pytest.fixture(scope='session')\ndef django_db_setup():\n    pass\n"
     project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "tests/conftest.py": fixture})
