@@ -13,8 +13,7 @@ from . import settings as isolated
 
 BASELINE = "isolation-baseline.txt"
 NETWORK = ["--disable-socket", "--allow-unix-socket", "--allow-hosts=127.0.0.1,::1"]
-# Without settings of their own.
-RUNNERS = ("django.test.runner.DiscoverRunner",)
+RUNNER = "django.test.runner.DiscoverRunner"
 DEFAULT = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
 
 
@@ -67,7 +66,7 @@ def plan(known: dict[str, Any]) -> Plan:
             if not target.exists():
                 text = isolated.module(settings, blocks, reason)
                 made.edits.append(configuration.Edit(target, None, text))
-        if settings["runner"] not in RUNNERS:
+        if settings["runner"] != RUNNER:
             made.person.append(
                 f"pytest does not use TEST_RUNNER: if {settings['runner']} changes settings, "
                 f"put them into {isolated.NAME}.py"
