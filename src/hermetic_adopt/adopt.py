@@ -13,6 +13,7 @@ from . import settings as isolated
 
 BASELINE = "isolation-baseline.txt"
 NETWORK = ["--disable-socket", "--allow-unix-socket", "--allow-hosts=127.0.0.1,::1"]
+RUNNER = "django.test.runner.DiscoverRunner"
 DEFAULT = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
 
 
@@ -58,11 +59,18 @@ def plan(known: dict[str, Any]) -> Plan:
             target, module = isolated.place(settings)
             if known["named"] or os.environ.get("DJANGO_SETTINGS_MODULE"):
                 options["isolation_addopts"].insert(0, f"--ds={module}")
+                reason = f"since isolation_addopts in {name}"
             else:
+                reason = "once your conftest.py"
                 made.person.append(f"a conftest.py names {settings['module']}: have it name {module}")
             if not target.exists():
-                text = isolated.module(settings, blocks, name)
+                text = isolated.module(settings, blocks, reason)
                 made.edits.append(configuration.Edit(target, None, text))
+        if settings["runner"] != RUNNER:
+            made.person.append(
+                f"pytest does not use TEST_RUNNER: if {settings['runner']} changes settings, "
+                f"put them into {isolated.NAME}.py"
+            )
         if settings["celery"] and not settings["celery"]["namespace"]:
             made.person.append(
                 "Celery's app does not read Django's settings with a namespace: set task_always_eager and "

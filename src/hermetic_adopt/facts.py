@@ -137,6 +137,7 @@ def of_settings(settings: Any) -> dict[str, Any]:
         "engines": {alias: one.get("ENGINE") for alias, one in settings.DATABASES.items()},
         "celery": celery(),
         "queued": queued(getattr(settings, "TASKS", {})),
+        "runner": settings.TEST_RUNNER,
     }
 
 

@@ -11,7 +11,7 @@ MD5 = "django.contrib.auth.hashers.MD5PasswordHasher"
 HEAD = '''"""Test settings that stay in the process, on top of {module}.
 
 Written by `hermetic adopt`, and yours: change it as you like, each block can go on its own. pytest uses it
-since isolation_addopts in {file} names it.
+{reason} names it.
 """
 
 {imports}
@@ -88,15 +88,15 @@ def hasher(settings: dict[str, Any]) -> list[Block]:
     return [Block("passwords are hashed slowly", comment, f'PASSWORD_HASHERS = ["{MD5}"]')]
 
 
-def module(settings: dict[str, Any], found: list[Block], file: str) -> str:
-    """The text of the new module."""
+def module(settings: dict[str, Any], found: list[Block], reason: str) -> str:
+    """The text of the new module; ``reason``: what makes pytest use it, ``since … names it``."""
     names = sorted({name for block in found for name in block.needs})
     imports = [f"import {name}" for name in names if name.islower()]
     imports += [""] if imports else []
     imports += [f"from {settings['module']} import *  # noqa: F403"]
     theirs = [name for name in names if not name.islower()]
     imports += [f"from {settings['module']} import {', '.join(theirs)}"] if theirs else []
-    text = HEAD.format(module=settings["module"], file=file, imports="\n".join(imports))
+    text = HEAD.format(module=settings["module"], reason=reason, imports="\n".join(imports))
     return text + "".join(f"\n# {block.comment}\n{block.code}\n" for block in found)
 
 

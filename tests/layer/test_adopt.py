@@ -190,6 +190,34 @@ def test_settings_that_a_conftest_configures_are_left_to_a_person(tmp_path):
     assert project.changes() == " M pytest.ini\n"
 
 
+def test_settings_that_a_conftest_names_are_named_there_by_a_person(tmp_path):
+    conftest = (
+        'import os\nimport django\n\nos.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"\ndjango.setup()\n'
+    )
+    files = {**CODE, "shop/settings.py": SETTINGS, "pytest.ini": "[pytest]\npythonpath = .\n"}
+    project = Project(tmp_path, {**files, "conftest.py": conftest})
+
+    shown = project.hermetic("adopt").stdout
+    project.run("sed", "-i", "s/shop.settings/shop.hermetic_settings/", "conftest.py")
+
+    assert "1. a conftest.py names shop.settings: have it name shop.hermetic_settings" in shown
+    assert "pytest uses it\n+once your conftest.py names it." in shown
+    assert "--ds=" not in (tmp_path / "pytest.ini").read_text()
+    assert project.pytest().returncode == 0
+    assert "Nothing to add." in project.hermetic("adopt").stdout
+
+
+def test_a_runner_of_their_own_is_named_since_pytest_does_not_use_it(tmp_path):
+    files = LAYOUTS["unittest style, manage.py alone"]
+    runner = "shop/settings.py", f'{SETTINGS}TEST_RUNNER = "shop.runner.FastRunner"\n'
+    project = Project(tmp_path, {**files, runner[0]: runner[1]})
+
+    shown = project.hermetic("adopt").stdout
+
+    sentence = "1. pytest does not use TEST_RUNNER: if shop.runner.FastRunner changes settings, put them into"
+    assert f"{sentence} hermetic_settings.py" in shown
+
+
 def test_a_database_fixture_that_leaves_pytest_djangos_out_is_named(tmp_path):
     fixture = "import pytest\n\n@pytest.fixture(scope='session')\ndef django_db_setup():\n    pass\n"
     project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "tests/conftest.py": fixture})
@@ -207,3 +235,109 @@ def test_a_project_that_pytest_cannot_start_is_left_alone(tmp_path):
     assert "pytest does not start here, so nothing was changed. It says:" in done.stdout
     assert "No module named 'shop'" in done.stdout
     assert project.changes() == ""
+
+
+CONTRACT = "tests/test_isolation_contract.py"
+
+
+def test_the_contract_test_of_the_template_passes_there(tmp_path, rendered):
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+    (tmp_path / CONTRACT).write_text((rendered(testing_layer="adopted") / CONTRACT).read_text())
+    project.hermetic("adopt")
+
+    suite = project.pytest(CONTRACT)
+
+    assert "26 passed" in suite.stdout, suite.stdout + suite.stderr
+
+
+def test_the_contract_test_fails_where_the_layer_is_off(tmp_path, rendered):
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+    (tmp_path / CONTRACT).write_text((rendered(testing_layer="adopted") / CONTRACT).read_text())
+    project.hermetic("adopt")
+
+    suite = project.pytest(CONTRACT, "-p", "no:hermetic-guard")
+
+    for name in ("test_environment[other]", "test_module[other]", "test_a_leak_fails_by_name"):
+        assert name in suite.stdout
+    assert suite.returncode == 1
+
+
+# Each part, a suite that relies on its absence, and the switch of README's table that turns it off.
+OTHER_THREAD = """
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import Group
+
+@pytest.mark.django_db
+@pytest.mark.asyncio
+async def test_another_connection():
+    assert await sync_to_async(Group.objects.count, thread_sensitive=False)() == 0
+"""
+FLUSHED = """
+import pytest
+from django.contrib.auth.models import Group
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        Group.objects.create(name="of the session")
+
+@pytest.mark.django_db(transaction=True)
+def test_commits():
+    Group.objects.create(name="committed")
+
+@pytest.mark.django_db(transaction=True)
+def test_that_the_flush_left_nothing():
+    assert not Group.objects.exists()
+"""
+SEEDLESS = """
+def test_no_seeds(pytestconfig):
+    assert not pytestconfig.pluginmanager.has_plugin("hermetic-seeds")
+"""
+LEFT = """
+import os
+
+def test_first():
+    os.environ["LEFT"] = "1"
+
+def test_that_relies_on_it():
+    assert os.environ["LEFT"] == "1"
+"""
+OPEN = """
+def test_network(pytestconfig):
+    assert not pytestconfig.getoption("--disable-socket")
+"""
+SETTINGS_OF_THEIRS = """
+from django.conf import settings
+
+def test_settings():
+    assert settings.CACHES["default"]["BACKEND"].endswith("RedisCache")
+"""
+SWITCHES = {
+    "rollback of async tests": (OTHER_THREAD, ["-p", "no:hermetic-rollback"]),
+    "restored database": (FLUSHED, ["-p", "no:hermetic-restore"]),
+    "seeds": (SEEDLESS, ["-p", "no:hermetic-seeds"]),
+    "guard": (LEFT, ["--isolation=off"]),
+    "network": (OPEN, ["-o", "isolation_addopts=--ds=shop.hermetic_settings"]),
+    "settings": (SETTINGS_OF_THEIRS, ["-o", "isolation_addopts=--disable-socket"]),
+}
+
+
+@pytest.mark.parametrize("part", SWITCHES)
+def test_a_suite_that_relies_on_the_old_behaviour_has_a_switch(tmp_path, part):
+    suite, switch = SWITCHES[part]
+    project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "tests/test_it.py": suite})
+    project.hermetic("adopt")
+
+    on, off = project.pytest(), project.pytest(*switch)
+
+    assert on.returncode == 1, on.stdout
+    assert off.returncode == 0, off.stdout
+
+
+def test_the_readme_lists_each_switch():
+    table = (zygote.LAYER.parents[2] / "README.md").read_text()
+
+    for _, switch in SWITCHES.values():
+        shown = " ".join(switch) if switch[0] != "-o" else "isolation_addopts"
+        assert f"| `{shown}` |" in table or switch[0] == "-o", shown

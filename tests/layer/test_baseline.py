@@ -44,11 +44,11 @@ def test_a_recorded_leak_passes_is_reverted_and_counted(baseline, run):
     first, second = run("--isolation-baseline-update"), run()
 
     first.assert_outcomes(passed=2)
-    assert "1 leaks recorded in known.txt" in str(first.stdout)
+    assert "1 leak recorded in known.txt; from now on a new one fails" in str(first.stdout)
     assert lines(baseline) == [KNOWN]
     second.assert_outcomes(passed=2)
     assert second.ret == 0
-    assert "1 leaks are known (known.txt), and were reverted" in str(second.stdout)
+    assert "1 known leak (known.txt), reverted" in str(second.stdout)
 
 
 def test_a_new_leak_fails_although_the_mode_is_warn(baseline, run, project):
@@ -81,7 +81,7 @@ def test_a_mended_leak_has_to_leave_the_file(baseline, run, project):
     after = run()
 
     assert (kept.ret, other.ret, updated.ret, after.ret) == (1, 0, 0, 0)
-    assert "1 lines of known.txt no longer leak: --isolation-baseline-update removes them" in str(kept.stdout)
+    assert "1 line of known.txt no longer true: --isolation-baseline-update" in str(kept.stdout)
     assert "environ:LEAK" in str(kept.stdout)
     assert lines(baseline) == []
 
@@ -177,3 +177,53 @@ def test_a_leak_of_a_fixture_can_be_in_the_file(baseline, run, project):
     result.assert_outcomes(passed=1)
     assert lines(baseline) == ["environ:LEAK\tthe module fixture 'shop' in test_it.py"]
     assert result.ret == 0
+
+
+# Production code that shows nothing when it is offline, and its test, which never noticed that it is online.
+ONLINE = """
+import socket
+
+def newest_release():
+    try:
+        return socket.getaddrinfo('api.example.com', 443)
+    except OSError:
+        return None
+
+def test_page():
+    newest_release()
+"""
+
+
+def test_a_test_that_reaches_out_is_offline_and_listed_until_it_is_mended(project, baseline, run):
+    """While the layer is being adopted; then, as everywhere, a new one fails on its line."""
+    project.makepyfile(test_it=ONLINE)
+
+    warned, recorded, known = run(), run("--isolation-baseline-update"), run()
+    listed = lines(baseline)
+    project.makepyfile(test_it="def test_page():\n    pass\n", test_new=ONLINE)
+    mended = run()
+
+    warned.assert_outcomes(passed=1)
+    assert "1 test: network:api.example.com (resolved): mock the client" in str(warned.stdout)
+    recorded.assert_outcomes(passed=1)
+    assert listed == ["network:api.example.com\ttest_it.py::test_page"]
+    known.assert_outcomes(passed=1)
+    assert known.ret == 0
+    mended.assert_outcomes(passed=1, failed=1)
+    assert "A test tried to resolve the host name 'api.example.com'." in str(mended.stdout)
+
+
+def test_without_a_baseline_it_fails_on_its_line(project, run):
+    project.makepyfile(test_it=ONLINE)
+
+    run().assert_outcomes(failed=1)
+
+
+def test_a_test_that_needs_the_answer_fails_with_the_remedy_also_while_it_warns(project, baseline, run):
+    project.makepyfile(test_it=ONLINE.replace("except OSError", "except ZeroDivisionError"))
+
+    result = run()
+
+    result.assert_outcomes(failed=1)
+    assert "A test tried to resolve the host name 'api.example.com'." in str(result.stdout)
+    assert "@pytest.mark.enable_socket" in str(result.stdout)

@@ -460,3 +460,43 @@ def test_files_of_tools_are_left_alone(leaks, tmp_path):
     victim = f"Path({log!r}).exists() and Path('.hypothesis').exists()"
 
     assert leaks(polluter, f"({victim}, Path({log!r}).unlink())[0]") == []
+
+
+# pytest-asyncio 1.3 asks for the thread's loop, which is made for it, and puts it back after the test.
+ASYNCIO_1_3 = """
+import asyncio, contextlib
+import pytest_asyncio.plugin
+
+@contextlib.contextmanager
+def policy_and_loop(policy):
+    loop = asyncio.new_event_loop()
+    yield
+    asyncio.set_event_loop(loop)
+
+pytest_asyncio.plugin._temporary_event_loop_policy = policy_and_loop
+"""
+
+
+def test_a_loop_that_pytest_asyncio_keeps_is_not_the_first_async_tests(project, run):
+    project.makeconftest(ASYNCIO_1_3)
+    project.makepyfile(
+        """
+        import asyncio, pytest, socket
+
+        pytestmark = pytest.mark.asyncio
+
+        async def test_innocent():
+            await asyncio.sleep(0)
+
+        async def test_guilty():
+            global left
+            left = socket.socketpair()
+        """
+    )
+
+    result = run("-W", "ignore::ResourceWarning")
+
+    result.assert_outcomes(passed=2, errors=1)
+    assert "ERROR test_a_loop_that_pytest_asyncio_keeps_is_not_the_first_async_tests.py::test_guilty" in str(
+        result.stdout
+    )

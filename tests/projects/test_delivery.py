@@ -1,4 +1,4 @@
-"""The layer as a package: built, installed from git, in any project, and from a checkout without links."""
+"""The layer as a package: built, installed from git, in any project, without links, and as documented."""
 
 import os
 import re
@@ -8,6 +8,7 @@ import subprocess
 import plumbum
 import pytest
 import shapes
+import yaml
 from releases import Subject, git
 
 PLAIN = {
@@ -137,3 +138,75 @@ def test_a_checkout_without_symbolic_links_copies_and_builds(origin, rendered, t
     uv(clone, "build", "--quiet", "--out-dir", str(tmp_path / "dist"))
     names = [file.name for file in (tmp_path / "dist").iterdir() if file.suffix in (".whl", ".gz")]
     assert len(names) == 2
+
+
+REDIS = """
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://localhost"}}
+"""
+README = (shapes.ROOT / "README.md").read_text()
+PAGE = (shapes.ROOT / "docs" / "adoption.md").read_text()
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """The project of docs/adoption.md, in git."""
+    for name, text in (PLAIN | {"shop/settings.py": PLAIN["shop/settings.py"] + REDIS}).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    uv(tmp_path, "init", "--quiet", "--bare", "--name", "shop", "--python", "3.11")
+    git("init", "--quiet", cwd=tmp_path)
+    commit(tmp_path)
+    return tmp_path
+
+
+def commit(project):
+    git("add", "--all", cwd=project)
+    git("commit", "--quiet", "--allow-empty", "--message", "Change", cwd=project)
+
+
+def bash(project, command, origin, check=True):
+    """A line of a document, with the template's address replaced by that of the work tree."""
+    here = command.replace("git+https://github.com/OWNER/hermetic-django", f"git+file://{origin}")
+    here = here.replace("copier copy", "copier copy --defaults").replace(
+        "gh:OWNER/hermetic-django", str(origin)
+    )
+    return uv(project, "run", "--no-project", "bash", "-c", here, check=check)
+
+
+def test_each_command_of_the_readme_for_existing_projects(origin, shop):
+    section = re.search(r"\n## An existing Django project\n(.+?)\n## ", README, re.DOTALL)[1]
+    commands = [
+        line for block in re.findall(r"```sh\n(.+?)```", section, re.DOTALL) for line in block.splitlines()
+    ]
+    shown = {}
+
+    for command in commands:
+        shown[command] = bash(shop, command, origin)
+        commit(shop)
+    (copied,) = [command for command in commands if "copier" in command]
+
+    assert len(commands) == 6
+    assert "Nothing is missing." in shown[commands[4]]
+    assert git("show", "--name-status", "--format=", cwd=shop).split()[::2] == ["A"] * 6, copied
+    assert "26 passed" in uv(shop, "run", "pytest", "-q", "tests/test_isolation_contract.py")
+    assert "Up to date." in uv(shop, "run", "update.py", "check")
+
+    clone = shop.with_name(f"{shop.name}-clone")
+    git("clone", "--quiet", str(shop), str(clone), cwd=shop)
+    jobs = yaml.safe_load((clone / ".github/workflows/isolation.yml").read_text())["jobs"].values()
+    steps = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    assert len(steps) == 6
+    for step in steps:
+        bash(clone, f"export SEED=11; {step}", origin)
+
+
+def test_the_terminal_of_an_adoption(origin, shop):
+    """Every line of the page's terminal is printed, in this order."""
+    terminal = re.search(r"```console\n(.+?)```", PAGE, re.DOTALL)[1]
+
+    for step in re.split(r"^\$ ", terminal, flags=re.MULTILINE)[1:]:
+        command, _, expected = step.partition("\n")
+        printed = iter(bash(shop, command, origin, check="doctor" not in command).splitlines())
+        missing = [line for line in expected.splitlines() if line not in printed]
+        assert not missing, command
+        commit(shop) if "adopt" in command else None

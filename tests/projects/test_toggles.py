@@ -115,3 +115,40 @@ def test_every_combination_is_green(generate, number, toggles):
     project = generate(**toggles, django_version=("5.2", "6.1")[number.bit_count() % 2])
 
     print(project.venv.name, project.pytest("-q").stdout.splitlines()[-1])
+
+
+# A suite that reads its messages itself: its settings leave eager tasks off, with a broker in memory.
+READS_MESSAGES = """
+import pytest
+from kombu.transport.memory import Channel
+
+from acme_shop import celery_app
+
+
+@pytest.mark.parametrize("twin", ["one", "other"])
+def test_a_message(twin):
+    assert not Channel.queues
+    celery_app.send_task("acme_shop.orders.tasks.process_waiting_orders")
+    (queue,) = [queue for queue in Channel.queues.values() if queue.qsize()]
+    assert queue.qsize() == 1
+"""
+LAZY = "CELERY_TASK_ALWAYS_EAGER = False\n"
+ELSEWHERE = 'CELERY_BROKER_URL = "redis://127.0.0.1:1/0"\n'
+
+
+def test_messages_go_to_a_broker_in_memory_and_to_no_other(generate):
+    """Where the settings leave eager tasks off. The messages end with the test."""
+    project = generate(use_celery=True)
+    extra, test = project.package / "extra_test_settings.py", project.path / "tests" / "test_messages.py"
+    test.write_text(READS_MESSAGES)
+    given = extra.read_text()
+    outcomes = []
+
+    for settings in (LAZY, LAZY + ELSEWHERE, ""):
+        extra.write_text(given + settings)
+        done = project.pytest("-q", "-p", "no:cacheprovider", "tests/test_messages.py", check=False)
+        outcomes.append(
+            (done.stdout.splitlines()[-1].split(" in ")[0], "published to the Celery" in done.stdout)
+        )
+
+    assert outcomes == [("2 passed", False), ("2 failed", True), ("2 failed", True)]

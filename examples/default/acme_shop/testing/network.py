@@ -1,10 +1,13 @@
 """Blocks what would reach beyond this machine: pytest-socket connections, this module the rest."""
 
+import socket
+from collections.abc import Callable
 from typing import Any
 
 from pytest_socket import SocketBlockedError, SocketConnectBlockedError
 
 from .audit import Handlers
+from .leaks import Leak
 
 REMEDY = (
     "isolation: the network is blocked beyond loopback. Mock the client, override the fixture that "
@@ -20,6 +23,10 @@ class HostNameBlocked(Blocked):
     """A test tried to resolve a host name."""
 
 
+class HostNameUnknown(Blocked, socket.gaierror):
+    """The same, as code finds it on a machine that is offline: where the layer is being adopted."""
+
+
 class DatagramBlocked(Blocked):
     """A test tried to send a datagram to another machine."""
 
@@ -28,14 +35,25 @@ class ConnectionBlocked(Blocked):
     """A thread tried to open a database connection outside the test's transaction."""
 
 
-OUTSIDE = (HostNameBlocked, DatagramBlocked, SocketBlockedError, SocketConnectBlockedError)
+OUTSIDE = (
+    HostNameBlocked,
+    HostNameUnknown,
+    DatagramBlocked,
+    SocketBlockedError,
+    SocketConnectBlockedError,
+)
 
 
 class Network:
-    """Refuses host names and datagrams, which pytest-socket does not watch."""
+    """Refuses host names and datagrams, which pytest-socket does not watch.
+
+    ``is_tolerated``: whether the running test may be offline instead of failing, by the leak's name.
+    """
 
     def __init__(self) -> None:
         self.allowed = False
+        self.is_tolerated: Callable[[str], bool] = lambda name: False
+        self.tried: set[str] = set()
         self.events: Handlers = {
             "socket.getaddrinfo": self.resolve,
             "socket.gethostbyname": self.resolve,
@@ -47,8 +65,18 @@ class Network:
         __tracebackhide__ = True
         name = host.decode() if isinstance(host, bytes) else host
         local = name is None or name in ("", "localhost") or name[0].isdigit() or ":" in name
-        if not (local or self.allowed):
-            raise HostNameBlocked(f"A test tried to resolve the host name {name!r}.")
+        if local or self.allowed:
+            return
+        sentence = f"A test tried to resolve the host name {name!r}."
+        if self.is_tolerated(f"network:{name}"):
+            self.tried.add(name)
+            raise HostNameUnknown(socket.EAI_NONAME, sentence)
+        raise HostNameBlocked(sentence)
+
+    def leaks(self) -> list[Leak]:
+        """The host names that the test tried to resolve, and was tolerated."""
+        tried, self.tried = sorted(self.tried), set()
+        return [Leak("network", name, "resolved", "mock the client", bool) for name in tried]
 
     def send(self, made: Any, address: Any) -> None:
         __tracebackhide__ = True

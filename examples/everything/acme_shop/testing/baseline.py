@@ -89,25 +89,24 @@ class Baseline:
         name, say = self.file.name, terminalreporter.line
         if not self.exists and self.update:
             say(
-                f"isolation: {len(self.found)} leaks recorded in {name}; from now on a new one fails"
+                f"isolation: {counted(self.found, 'leak')} recorded in {name}; from now on a new one fails"
             )
         elif not self.exists and self.found:
             say(
                 f"isolation: --isolation-baseline-update records these leaks in {name}; a new one then fails"
             )
         elif self.found & self.known:
-            say(
-                f"isolation: {len(self.found & self.known)} leaks are known ({name}), and were reverted"
-            )
+            say(f"isolation: {counted(self.found & self.known, 'known leak')} ({name}), reverted")
         if self.mended:
-            done = (
-                "were removed"
-                if self.update
-                else "no longer leak: --isolation-baseline-update removes them"
-            )
-            say(f"isolation: {len(self.mended)} lines of {name} {done}", red=not self.update)
+            done = "removed" if self.update else "no longer true: --isolation-baseline-update"
+            lines = counted(self.mended, "line")
+            say(f"isolation: {lines} of {name} {done}", red=not self.update)
             for where, leak in sorted(self.mended):
                 say(f"    {leak}  {where}")
+
+
+def counted(those: Lines, what: str) -> str:
+    return f"{len(those)} {what}{'s' if len(those) != 1 else ''}"
 
 
 def read(file: Path) -> Lines:
