@@ -130,3 +130,7 @@ def test_a_message_stands_for_the_silence_after_it(shop, tmp_path):
         at(10_000, "refresh()")
         assert at(11_500, "timers.pop()()") == [1500, 3000, 11_500]
         assert not page.evaluate("running")
+
+        at(20_000, "connect()")  # Again, after a lost one: nobody knows what that missed.
+        page.wait_for("timers.length")
+        assert at(21_500, "timers.pop()()")[-1] == 21_500

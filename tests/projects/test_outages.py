@@ -204,6 +204,17 @@ def test_two_beats_do_each_order_once_and_publish_no_backlog(deploy):
     assert sum(map(int, re.findall(sweeps, site.log("worker")))) == len(orders)
 
 
+def test_a_hung_database_gives_no_new_connection(deploy, through_proxy):
+    site = deploy(use_procrastinate=True)
+    proxy, site.project.env["DATABASE_URL"] = through_proxy(site.project.env["DATABASE_URL"])
+    proxy.hang()  # For ever: without a bound, the command would not return.
+    without_pool = {"DATABASE_POOL_SIZE": "0"}
+
+    done = site.project.run("python", "manage.py", "migrate", "--check", check=False, **without_pool)
+
+    assert "connection timeout expired" in done.stdout
+
+
 def test_a_hung_database_restarts_no_process(deploy, through_proxy):
     site = deploy(use_procrastinate=True)
     proxy, site.project.env["DATABASE_URL"] = through_proxy(site.project.env["DATABASE_URL"])

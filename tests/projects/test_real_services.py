@@ -92,6 +92,32 @@ def test_conn_max_age_is_refused_in_one_sentence(deploy):
     assert "CONN_MAX_AGE keeps a connection for each thread" in done.stdout.splitlines()[-1]
 
 
+def test_a_query_ends_when_its_time_is_over(deploy):
+    site = deploy(use_procrastinate=True)
+    query = "from django.db import connection; connection.cursor().execute('SELECT pg_sleep(60)')"
+
+    done = site.project.run(
+        "python", "manage.py", "shell", "-c", query, check=False, DATABASE_STATEMENT_TIMEOUT="1"
+    )
+
+    assert "canceling statement due to statement timeout" in done.stdout
+
+
+def test_a_domain_is_preloaded_on_request_only(deploy):
+    site = deploy(use_procrastinate=True)
+    site.serve()
+    sent = [site.request("/")[1]["Strict-Transport-Security"]]
+    site.stop("server")
+    site.project.env["SECURE_HSTS_PRELOAD"] = "true"
+    site.serve()
+    sent.append(site.request("/")[1]["Strict-Transport-Security"])
+
+    assert sent == [
+        "max-age=31536000; includeSubDomains",
+        "max-age=31536000; includeSubDomains; preload",
+    ]
+
+
 @pytest.mark.slow
 def test_health_checks_report_each_process(deploy):
     """All processes of compose.yml, in its environment, and what Docker would hold of them."""
