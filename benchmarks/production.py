@@ -3,7 +3,7 @@
 .cache/tools/bin/python benchmarks/production.py [orders] [sqlite] [postgresql] [pages]
 
 `sqlite`, `postgresql`: orders (5 000) placed by 50 visitors at once. `pages`: 1 000 websockets of a customer,
-at 20 orders a second; each page fetches after a message, as live.js does. The databases are private ones.
+at 20 orders a second; ten of them fetch after a message, as live.js does. The servers are private ones.
 """
 
 import json
