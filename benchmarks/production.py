@@ -3,7 +3,7 @@
 .cache/tools/bin/python benchmarks/production.py [orders] [sqlite] [postgresql] [pages]
 
 `sqlite`, `postgresql`: orders (5 000) placed by 50 visitors at once. `pages`: 1 000 websockets of a customer,
-at 20 orders a second; each page fetches after a message, as live.js does. The databases are private ones.
+at 20 orders a second; ten of them fetch after a message, as live.js does. The servers are private ones.
 """
 
 import json
@@ -31,53 +31,85 @@ print(connection.get_connection_params()["host"], flush=True)
 sys.stdin.read()
 """
 PAGES = """
-import asyncio, json, sys, time, urllib.request
+import asyncio, http.client, json, re, sys, time
+from urllib.parse import urlencode
 import websockets
 
-port, cookie, pages, rate, seconds = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), 20
-origin = f"http://127.0.0.1:{port}"
-messages = 0
+port, session, pages, rate = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+SECONDS, PAUSE, READERS = 20, 1.5, 10  # PAUSE is live.js's, from a message to the fetch.
+origin, token = f"http://127.0.0.1:{port}", "t" * 32
+headers = {"Cookie": f"{session}; csrftoken={token}", "Content-Type": "application/x-www-form-urlencoded"}
+body = urlencode({"product": "tea", "quantity": 1, "csrfmiddlewaretoken": token})
+messages, last, shown, lost = 0, {}, {}, []
+few = asyncio.Semaphore(20)  # Handshakes at once: 1 000 would wait longer than a browser does.
 
-async def page(number, ready):
+def ask(method, *body):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, "/", *body, headers=headers)
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    return response.status, text
+
+async def reader(number, stale):
+    while True:
+        await stale.wait()
+        covered = 0
+        while last[number] > covered:
+            await asyncio.sleep(PAUSE)
+            covered = time.monotonic() - PAUSE
+            status, text = await asyncio.to_thread(ask, "GET")
+            shown[number] = max(map(int, re.findall('data-id="([0-9]+)"', text)), default=0)
+        stale.clear()
+
+async def page(number, opened):
     global messages
-    url = f"ws://127.0.0.1:{port}/ws/orders/"
-    async with websockets.connect(url, origin=origin, additional_headers={"Cookie": cookie}) as socket:
-        ready.release()
+    stale = asyncio.Event()
+    async with few:
+        socket = await websockets.connect(
+            f"ws://127.0.0.1:{port}/ws/orders/", origin=origin, additional_headers=headers, open_timeout=60
+        )
+    opened.release()
+    reading = asyncio.create_task(reader(number, stale)) if number < READERS else None
+    try:
         async for message in socket:
             messages += 1
-            seen[number] = time.monotonic()
+            last[number] = time.monotonic()
+            stale.set()
+        lost.append(number)
+    finally:
+        if reading:
+            reading.cancel()
 
 async def place():
-    begin = time.monotonic()
-    customer = await websockets.connect(
-        f"ws://127.0.0.1:{port}/ws/orders/", origin=origin, additional_headers={"Cookie": cookie}
-    )
-    placed = sent = 0
-    while time.monotonic() < begin + seconds:
-        await customer.send(json.dumps({"product": "tea", "quantity": 1}))
-        placed, sent = placed + 1, sent + 1
-        if sent == 15:  # A websocket takes 20 messages in 10 s.
-            customer = await websockets.connect(
-                f"ws://127.0.0.1:{port}/ws/orders/", origin=origin, additional_headers={"Cookie": cookie}
-            )
-            sent = 0
+    begin, placed, longest = time.monotonic(), 0, 0
+    while time.monotonic() < begin + SECONDS:
+        sent = time.monotonic()
+        status, text = await asyncio.to_thread(ask, "POST", body)
+        assert status == 302, text
+        placed, longest = placed + 1, max(longest, time.monotonic() - sent)
         await asyncio.sleep(max(0, begin + placed / rate - time.monotonic()))
-    return placed, time.monotonic()
+    return placed, longest, sent
 
 async def main():
-    ready = asyncio.Semaphore(0)
-    tasks = [asyncio.create_task(page(number, ready)) for number in range(pages)]
+    opened, begin = asyncio.Semaphore(0), time.monotonic()
+    tasks = [asyncio.create_task(page(number, opened)) for number in range(pages)]
     for _ in range(pages):
-        await asyncio.wait_for(ready.acquire(), 120)
-    placed, end = await place()
+        await asyncio.wait_for(opened.acquire(), 150)
+    connected = time.monotonic() - begin
+    placed, longest, end = await place()
     await asyncio.sleep(5)
-    # A page fetches 1.5 s after a message; with one in the last second of orders it sees each of them.
-    late = sum(at > end - 2 for at in seen.values())
-    print(json.dumps({"placed": placed, "messages": messages, "pages up to date": late}))
+    newest = max(map(int, re.findall('data-id="([0-9]+)"', ask("GET")[1])))
+    told = sum(at + PAUSE > end for at in last.values())
+    print(json.dumps({
+        "orders a second": round(placed / SECONDS, 1), "messages": messages, "pages lost": len(lost),
+        "pages that fetch after the last order": told,
+        "of the pages that do fetch, show it": f"{list(shown.values()).count(newest)} of {len(shown)}",
+        "seconds to connect": round(connected, 1), "longest order": round(longest, 2),
+    }))
     for task in tasks:
         task.cancel()
 
-seen = {}
 asyncio.run(main())
 """
 LOG_IN = """

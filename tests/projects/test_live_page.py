@@ -97,3 +97,40 @@ def test_an_open_page_shows_each_change(shop, tmp_path):
         watching.wait_for("document.querySelector('#orders')?.textContent.includes('processed')")
         assert watching.evaluate("window.loadedOnce && !document.querySelector('#empty')")
         watching.screenshot(Path(os.environ.get("SCREENSHOT", tmp_path / "live-page.png")))
+
+
+# What live.js asks of the browser, from now on by a clock that the test turns.
+CLOCK = """
+window.clock = 1e7; window.timers = []; window.fetched = [];
+performance.now = () => clock;
+Math.random = () => 0;
+window.setTimeout = (call) => timers.push(call);
+window.fetch = async () => { fetched.push(clock - 1e7); return { text: async () => "" }; };
+"""
+
+
+def test_a_message_stands_for_the_silence_after_it(shop, tmp_path):
+    """The server says nothing for a second after each message: a later fetch has to cover that, too."""
+    with chromium(tmp_path / "profile") as browser:
+        page = browser.open(shop.url)
+        page.wait_for("document.body.classList.contains('live') && !running")
+        page.evaluate(CLOCK)
+
+        def at(time: int, call: str) -> list[int]:
+            page.evaluate(f"window.clock = 1e7 + {time}; {call}; null")
+            page.wait_for("!running || timers.length")
+            return page.evaluate("fetched")
+
+        at(0, "refresh()")
+        at(1000, "refresh()")
+        assert at(1500, "timers.pop()()") == [1500]
+        assert at(3000, "timers.pop()()") == [1500, 3000]
+        assert not page.evaluate("running")
+
+        at(10_000, "refresh()")
+        assert at(11_500, "timers.pop()()") == [1500, 3000, 11_500]
+        assert not page.evaluate("running")
+
+        at(20_000, "connect()")  # Again, after a lost one: nobody knows what that missed.
+        page.wait_for("timers.length")
+        assert at(21_500, "timers.pop()()")[-1] == 21_500

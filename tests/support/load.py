@@ -1,7 +1,9 @@
 """Visitors who place orders on a generated project's server, many at once."""
 
 import http.client
+import json
 import os
+import re
 import subprocess
 import time
 from collections import Counter
@@ -42,8 +44,8 @@ def serving(project: shapes.Project, log: Path, *options: str, **environ: str) -
     project.run("python", "manage.py", "migrate", "--verbosity", "0")
     project.run("python", "manage.py", "collectstatic", "--no-input", "--verbosity", "0")
     port = free_port()
-    command = ["uvicorn", f"{project.package.name}.asgi:application", "--port", str(port), "--log-config"]
-    command += [f"{project.package.name}/uvicorn.json", *options]
+    (command,) = re.findall("(?m)^CMD (.*)", (project.path / "Dockerfile").read_text())
+    command = [str(port) if word == "8000" else word for word in [*json.loads(command), *options]]
     with log.open("wb") as output:
         server = subprocess.Popen(
             command,

@@ -55,6 +55,7 @@ def test_each_process_and_what_it_needs(rendered, answers):
     for name in ("web", *(name for name in ("worker", "procrastinate") if processes[name])):
         assert "healthcheck" in compose["services"][name]
         assert compose["services"][name]["depends_on"]["migrate"]
+    assert compose["services"]["web"]["environment"]["WEB_CONCURRENCY"] == "${WEB_CONCURRENCY:-2}"
     asked = {name: str(service.get("healthcheck")) for name, service in compose["services"].items()}
     assert "/ready/" in asked["web"]
     assert all("/health/" not in asked[name] for name in processes if processes[name])

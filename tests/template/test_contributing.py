@@ -25,3 +25,11 @@ def test_what_the_documents_name_exists():
         paths += [shapes.ROOT / path for path in re.findall(r"`((?:tests|template|hooks|docs|src)/[^`*<]*)`", text)]
         missing = [str(path) for path in paths if not path.exists()]
         assert not missing, f"{document.name} names what is not there: {', '.join(missing)}"
+
+
+def test_the_tests_that_documents_name_exist():
+    sources = [*shapes.ROOT.glob("tests/**/test_*.py"), *shapes.ROOT.glob("template/tests/**/*test_*")]
+    tests = set(re.findall(r"def (test_\w+)", "".join(file.read_text() for file in sources)))
+    for document in shapes.ROOT.glob("docs/**/*.md"):
+        named = set(re.findall(r"`(test_\w+)`", document.read_text()))
+        assert not named - tests, f"{document.name} names {named - tests}"

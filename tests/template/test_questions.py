@@ -180,3 +180,18 @@ def test_every_question_says_what_it_brings():
 
 def copier_yml() -> str:
     return (shapes.ROOT / "copier.yml").read_text().replace("!include", "#")
+
+
+@pytest.mark.parametrize(
+    "toggles",
+    [{"use_celery": True}, {"use_procrastinate": True}, {"use_celery": True, "use_procrastinate": True}],
+    ids="-".join,
+)
+def test_the_closing_message_says_what_processes_orders(template, tmp_path, toggles, capsys):
+    run_copy(str(template), tmp_path / "shop", data={**toggles, "database": "postgresql"}, defaults=True)
+
+    message = capsys.readouterr().err
+    (queue,) = tmp_path.glob("shop/*/orders/queue.py")
+    (worker,) = re.findall('(?m)^WORKER = "(.+)"', queue.read_text())
+    assert re.search(rf"Orders are processed by a worker.*:\n\n +{re.escape(worker)}\n", message)
+    assert message.count("are processed by a worker") == len(toggles)

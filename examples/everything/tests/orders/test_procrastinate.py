@@ -285,6 +285,20 @@ def test_the_job_of_a_dead_worker_starts_again(
 
 
 @pytest.mark.django_db
+def test_upkeep_goes_before_the_backlog(run_jobs):
+    process_order.defer(order_id=OrderFactory.create().pk)
+    retry_stalled_jobs.defer(timestamp=0)
+
+    run_jobs(concurrency=1)
+
+    started = ProcrastinateEvent.objects.filter(type="started").order_by("id")
+    assert [event.job.task_name for event in started] == [
+        retry_stalled_jobs.name,
+        process_order.name,
+    ]
+
+
+@pytest.mark.django_db
 def test_models_are_read_only():
     with pytest.raises(ReadOnlyModel):
         ProcrastinateJob.objects.create(task_name="x")

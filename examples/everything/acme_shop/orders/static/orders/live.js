@@ -1,27 +1,28 @@
 // Keeps the list of orders true: fetches it after each message that something changed, and after each
 // connection, since nobody knows what a lost one missed.
 const PAUSE = 1500; // Milliseconds. The server is silent for a second after each message (live.py).
-let stale = false;
+let heard; // When the last message came.
 let running = false;
 
 const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
 async function refresh() {
-  stale = true;
-  if (running) return; // Once more, when that fetch is over: many changes, few requests.
+  heard = performance.now();
+  if (running) return; // Many changes, few requests.
   running = true;
-  while (stale) {
+  let covered; // Messages before this time are.
+  do {
     await pause(PAUSE + Math.random() * 500);
-    stale = false;
+    covered = performance.now() - PAUSE; // A message stands for the silence after it, too.
     try {
       const response = await fetch(location.href);
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const orders = page.querySelector("#orders");
       if (orders) document.querySelector("#orders").replaceWith(orders);
     } catch {
-      stale = true; // The server is away.
+      covered = 0; // The server is away.
     }
-  }
+  } while (heard > covered);
   running = false;
 }
 
