@@ -188,7 +188,8 @@ class Guard:
     def end(self, item: pytest.Item) -> None:
         """After the teardown of the test's own fixtures, and before that of broader ones."""
         self.item, self.audit.on = None, False
-        leaks, builtins = self.tasks + self.network.leaks(), self.builtins.restored()
+        builtins = self.builtins.restored()  # First: what follows needs them.
+        leaks = self.tasks + self.network.leaks()
         for probe in self.probes:
             # One after another: what one reverts, like a patch, the next does not see.
             leaks += [leak for leak in self.found(probe) if self.revert(leak)]
