@@ -2,7 +2,7 @@
 
     .cache/tools/bin/python benchmarks/figures.py [--quick] [--to docs/figures] [measures]
 
-Each round of a measure runs all its variants in turn, those of other tools too: CPU on one processor, not time.
+Each round of a measure runs all its variants in turn, other tools too. CPU on one processor, not time.
 A measure that is run alone replaces its figures in figures.json. `--quick` takes fewer rounds and sizes.
 `--cookiecutter-django FOLDER` names a checkout of that template, which no package index has.
 """

@@ -1,5 +1,6 @@
 """Figures as SVG, without a library; colours follow the reader's light or dark scheme."""
 
+import re
 from html import escape
 
 WIDTH, LABELS, ROW, TOP = 720, 285, 28, 44
@@ -55,3 +56,37 @@ def bars(measure: dict) -> str:
             )
         lines.append(f'<text x="{most + 8:.1f}" y="{top + 16}">{number(one["median"])}</text>')
     return "\n".join([*lines, "</svg>", ""])
+
+
+TERMINAL = """
+  .screen { fill: #f6f8fa; stroke: #d1d9e0 }
+  text { font: 12.5px ui-monospace, Menlo, Consolas, monospace; fill: #1f2328; white-space: pre }
+  .bold { font-weight: 700 } .red { fill: #cf222e } .green { fill: #1a7f37 } .cyan { fill: #1b7c83 }
+  @media (prefers-color-scheme: dark) {
+    .screen { fill: #151b23; stroke: #3d444d }
+    text { fill: #f0f6fc } .red { fill: #ff7b72 } .green { fill: #56d364 } .cyan { fill: #56d4dd }
+  }
+"""
+CODES = {"1": "bold", "31": "red", "32": "green", "36": "cyan"}
+
+
+def terminal(title: str, output: str) -> str:
+    """What a terminal shows of a command, in its colours."""
+    lines = output.rstrip("\n").splitlines()
+    columns = max(len(re.sub(r"\x1b\[[\d;]*m", "", line)) for line in lines)
+    width, height = 24 + 7.6 * columns, 24 + 18 * len(lines)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" role="img">',
+        f"<title>{escape(title)}</title>",
+        f"<style>{TERMINAL}</style>",
+        f'<rect class="screen" x="1" y="1" width="{width - 2:.0f}" height="{height - 2}" rx="6"/>',
+    ]
+    for row, line in enumerate(lines):
+        spans, classes = [], []
+        for text, codes in re.findall(r"([^\x1b]*)(?:\x1b\[([\d;]*)m|$)", line):
+            if text:
+                spans.append(f'<tspan class="{" ".join(classes)}">{escape(text)}</tspan>')
+            for code in codes.split(";"):
+                classes = [] if code == "0" else [*classes, CODES[code]] if code in CODES else classes
+        parts.append(f'<text x="12" y="{28 + 18 * row}" xml:space="preserve">{"".join(spans)}</text>')
+    return "\n".join([*parts, "</svg>", ""])

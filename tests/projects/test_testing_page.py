@@ -3,6 +3,7 @@
 import re
 import subprocess
 
+import leak
 import pytest
 import shapes
 
@@ -52,14 +53,6 @@ def test_what_is_routed():
         router = SimpleRouter()
         router.register("things", views, basename="thing")
         assert len(router.urls) == number
-"""
-DISCOUNT = """
-import logging
-import os
-
-def test_discount():
-    os.environ["PAYMENTS"] = "off"
-    logging.getLogger("payments").setLevel(logging.ERROR)
 """
 # The guard does not watch it, as the page says. In the order of the page's seed, test_f comes first.
 POLLUTER = """
@@ -120,7 +113,7 @@ def run(project, commands, **environ):
 
 
 def check_the_leaks(project, text):
-    (project.path / "tests" / "test_discount.py").write_text(DISCOUNT)
+    (project.path / "tests" / "test_discount.py").write_text(leak.TEST)
     printed = project.pytest("tests/test_discount.py", check=False).stdout
     assert all(line in printed for line in text.splitlines()), printed
     (project.path / "tests" / "test_discount.py").unlink()
@@ -135,3 +128,7 @@ def test_the_polluter_command_finds_the_polluter(generate):
     printed = run(project, command)
 
     assert "tests/test_a.py::test_f" in printed, printed
+
+
+def test_the_picture_of_a_leak_is_a_run(generate):
+    assert leak.PICTURE.read_text() == leak.picture(generate()), "run `make pictures`"
