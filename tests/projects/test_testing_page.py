@@ -132,3 +132,15 @@ def test_the_polluter_command_finds_the_polluter(generate):
 
 def test_the_picture_of_a_leak_is_a_run(generate):
     assert leak.PICTURE.read_text() == leak.picture(generate()), "run `make pictures`"
+
+
+def test_pytest_describes_every_fixture_of_the_layer(generate):
+    printed = generate(**shapes.catalogue()["everything"]).pytest("--fixtures").stdout
+
+    described = re.findall(r"^(\w+)(?: \[.+\])? -- acme_shop/\S+\n +(.+)", printed, re.MULTILINE)
+    assert (
+        "sample_users",
+        "Users for the modules whose tests request them: `staff` and `customer`.",
+    ) in described
+    assert "ws_connect" in dict(described)
+    assert not [name for name, text in described if text == "no docstring available"]
