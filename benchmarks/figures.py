@@ -71,7 +71,7 @@ def asynchronous(options: Options) -> Measure:
         "async, transaction=True, hermetic": run("async, transaction=True"),
     }
     return Measure(
-        "A test that inserts a row and reads it, PostgreSQL", "ms", 3 if options.quick else 7, variants
+        "A test that inserts a row and reads it, PostgreSQL", "ms", 2 if options.quick else 7, variants
     )
 
 
@@ -112,7 +112,7 @@ def guard(options: Options) -> Measure:
             f"{kind} test, on": lambda name=name: 1e6 * isolation.run(project, name, []).test,
             f"{kind} test, pytest-hygiene": lambda name=name: 1e6 * isolation.run(peer, name, OFF).test,
         }
-    return Measure("The guard, on a test", "µs", 3 if options.quick else 9, variants)
+    return Measure("The guard, on a test", "µs", 2 if options.quick else 9, variants)
 
 
 def real_suite(options: Options) -> Measure:
@@ -144,7 +144,7 @@ def growth(options: Options) -> Measure:
 
 def start(options: Options) -> Measure:
     variants = peers.start(options.folder, options.cookiecutter_django)
-    return Measure("A run of one database test", "s", 3 if options.quick else 7, variants)
+    return Measure("A run of one database test", "s", 2 if options.quick else 7, variants)
 
 
 def suite(options: Options) -> Measure:
@@ -169,7 +169,7 @@ def copy(options: Options) -> Measure:
 
     variants: Variants = {"Copier, one file": ours("one"), "hermetic, default": ours("ours")}
     variants |= peers.copies(options.folder, options.cookiecutter_django)
-    return Measure("Generating a project", "s", 3 if options.quick else 7, variants)
+    return Measure("Generating a project", "s", 2 if options.quick else 7, variants)
 
 
 def faults(options: Options) -> Measure:
@@ -239,7 +239,6 @@ def main() -> None:
     cpu.keep_to_one_processor()
     arguments.to.mkdir(parents=True, exist_ok=True)
     file = arguments.to / "figures.json"
-    published = json.loads(file.read_text()) if file.exists() else {"measures": {}}
     for name in arguments.measures or MEASURES:
         with tempfile.TemporaryDirectory() as folder:
             measure = MEASURES[name](Options(arguments.quick, Path(folder), arguments.cookiecutter_django))
@@ -247,6 +246,7 @@ def main() -> None:
                 print(f"{name}: nothing measures it yet")
                 continue
             result = measured(name, measure)
+        published = json.loads(file.read_text()) if file.exists() else {"measures": {}}
         command = "make figures" + (' ARGS="--quick"' if arguments.quick else "")
         published["measures"][name] = {"command": command, "commit": commit(), **result}
         published["machine"] = machine()
