@@ -247,7 +247,9 @@ def main() -> None:
                 continue
             result = measured(name, measure)
         published = json.loads(file.read_text()) if file.exists() else {"measures": {}}
-        command = "make figures" + (' ARGS="--quick"' if arguments.quick else "")
+        used = ["--quick"] if arguments.quick else []
+        used += ["--cookiecutter-django FOLDER"] if arguments.cookiecutter_django else []
+        command = "make figures" + (f' ARGS="{" ".join(used)}"' if used else "")
         published["measures"][name] = {"command": command, "commit": commit(), **result}
         published["machine"] = machine()
         file.write_text(json.dumps(published, indent=2, ensure_ascii=False) + "\n")
