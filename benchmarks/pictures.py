@@ -15,7 +15,7 @@ STYLE = """
     .bar { fill: #656c76 } .hermetic { fill: #4493f8 } .spread { stroke: #f0f6fc }
   }
 """
-OURS = ("hermetic", ", on", "with the layer", "@seed")
+OURS = re.compile("hermetic|, on$|with the layer|@seed")
 
 
 def number(value: float) -> str:
@@ -41,7 +41,7 @@ def bars(measure: dict) -> str:
     ]
     for row, (label, one) in enumerate(variants.items()):
         top = TOP + ROW * row
-        kind = "bar hermetic" if any(word in label for word in OURS) else "bar"
+        kind = "bar hermetic" if OURS.search(label) else "bar"
         least, median, most = (LABELS + one[key] * scale for key in ("least", "median", "most"))
         lines += [
             f'<text x="{LABELS - 8}" y="{top + 16}" text-anchor="end">{escape(label)}</text>',
