@@ -8,7 +8,6 @@ counts. Works where /proc is, since the server's CPU is read there.
 
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,8 +123,7 @@ def main(rounds: int, databases: list[str]) -> None:
                 measure(database, tables, rounds, Path(folder))
 
 
-def prepare(database: str, tables: int, folder: Path) -> Callable[[str], float]:
-    """Render a project with all variants; return what runs one: its name -> CPU seconds of a test."""
+def measure(database: str, tables: int, rounds: int, folder: Path) -> None:
     template = shapes.copy_template(folder / "template")
     path = shapes.render(template, folder / "project", {"database": database})
     project = shapes.Project(path, shapes.environment(path, "3.11"))
@@ -138,21 +136,12 @@ def prepare(database: str, tables: int, folder: Path) -> Callable[[str], float]:
         files[f"test_{number}"] = TESTS.format(commits=commits, tests=tests, kind=kind, wait=wait, a=a)
     for name, text in files.items():
         (path / "bench" / f"{name}.py").write_text(text)
-
-    def run(name: str) -> float:
-        command = ["--ds=bench.settings", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
-        command += [*VARIANTS[name][-1], f"bench/test_{[*VARIANTS].index(name)}.py"]
-        return cpu.of_a_test(project.pytest(*command).stdout)
-
-    return run
-
-
-def measure(database: str, tables: int, rounds: int, folder: Path) -> None:
-    run = prepare(database, tables, folder)
     seconds = {name: [] for name in VARIANTS}
     for _ in range(rounds):
-        for name in VARIANTS:
-            seconds[name].append(run(name))
+        for number, (name, (*_, options)) in enumerate(VARIANTS.items()):
+            command = ["--ds=bench.settings", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *options]
+            output = project.pytest(*command, f"bench/test_{number}.py").stdout
+            seconds[name].append(cpu.of_a_test(output))
     print(f"\n{database}, {tables} tables, {rounds} rounds: CPU a test, with the server's")
     for name, values in seconds.items():
         print(f"  {name:28} {min(values) * 1000:7.2f} ms")

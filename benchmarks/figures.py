@@ -83,10 +83,33 @@ def committing(options: Options) -> Measure:
         "commits, flushed": "Django's flush",
     }
     for tables in (30, 200):
-        run = database.prepare("sqlite", tables, options.folder / str(tables))
+        run = prepare_committing(tables, options.folder / str(tables))
         for name, title in names.items():
             variants[f"{tables} tables, {title}"] = lambda run=run, name=name: 1000 * run(name)
     return Measure("A test that commits three rows", "ms", 2 if options.quick else 7, variants)
+
+
+def prepare_committing(tables: int, folder: Path) -> Callable[[str], float]:
+    """A project with the tests of benchmarks/database.py; what runs one variant: CPU seconds of a test."""
+    project = peers.generated(folder)
+    (project.path / "bench").mkdir()
+    models = database.MODELS.replace("<number>", str(tables - database.OWN_TABLES))
+    files = {"__init__": "", "models": models, "settings": database.SETTINGS, "conftest": database.CONFTEST}
+    for number, (commits, is_async, tests, _) in enumerate(database.VARIANTS.values()):
+        kind, wait, a = ("async ", "await ", "a") if is_async else ("", "", "")
+        test = database.TESTS.format(commits=commits, tests=tests, kind=kind, wait=wait, a=a)
+        files[f"test_{number}"] = test
+    for name, text in files.items():
+        (project.path / "bench" / f"{name}.py").write_text(text)
+
+    def run(name: str) -> float:
+        number = [*database.VARIANTS].index(name)
+        options = [*peers.QUIET, "--ds=bench.settings", *database.VARIANTS[name][-1]]
+        # What the conftest notes for the benchmark is no leak.
+        keep = ["-o", "isolation_keep=attributes:bench.*"]
+        return cpu.of_a_test(project.pytest(*options, *keep, f"bench/test_{number}.py").stdout)
+
+    return run
 
 
 def seeds(options: Options) -> Measure:
