@@ -1,9 +1,8 @@
 """Other ways to a tested Django project: startproject, cookiecutter-django, pytest-hygiene.
 
-cookiecutter-django is measured where a checkout of it is named, and PostgreSQL where its suite is run.
+What cookiecutter-django costs is measured where a checkout of it is named.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -44,20 +43,7 @@ def started(folder: Path, project: shapes.Project) -> shapes.Project:
     return plain
 
 
-def cookiecutter_django(folder: Path, checkout: Path | None) -> shapes.Project | None:
-    """Its default project, in the environment that its own hook makes; DATABASE_URL names a PostgreSQL."""
-    if checkout is None or "DATABASE_URL" not in os.environ:
-        return None
-    cookiecutter(checkout, folder, hooks=True)
-    path = folder / "my_awesome_project"
-    uv = [shapes.UV, "sync", "--quiet", "--all-groups"]
-    subprocess.run(
-        uv, cwd=path, check=True, env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(path / ".venv")}
-    )
-    return shapes.Project(path, path / ".venv", {"DATABASE_URL": os.environ["DATABASE_URL"]})
-
-
-def cookiecutter(checkout: Path, folder: Path, hooks: bool) -> None:
+def cookiecutter(checkout: Path, folder: Path) -> None:
     command = [
         shapes.UV,
         "tool",
@@ -65,7 +51,7 @@ def cookiecutter(checkout: Path, folder: Path, hooks: bool) -> None:
         "cookiecutter",
         "--no-input",
         "--accept-hooks",
-        "yes" if hooks else "no",
+        "no",
     ]
     subprocess.run([*command, "--output-dir", folder, checkout], check=True, stdout=subprocess.DEVNULL)
 
@@ -76,7 +62,7 @@ def seconds(project: shapes.Project, *options: str) -> float:
     return cpu.of_children() - before
 
 
-def start(folder: Path, checkout: Path | None) -> Variants:
+def start(folder: Path) -> Variants:
     ours, postgresql = generated(folder), generated(folder, database="postgresql")
     plain = started(folder, ours)
     variants: Variants = {
@@ -85,18 +71,12 @@ def start(folder: Path, checkout: Path | None) -> Variants:
         "hermetic, PostgreSQL": lambda: seconds(postgresql, ONE_TEST),
         "hermetic, PostgreSQL, --reuse-db": lambda: seconds(postgresql, ONE_TEST, "--reuse-db"),
     }
-    if theirs := cookiecutter_django(folder, checkout):
-        one = "my_awesome_project/users/tests/test_models.py"
-        variants |= {
-            "cookiecutter-django": lambda: seconds(theirs, one, "--create-db"),
-            "cookiecutter-django, --reuse-db": lambda: seconds(theirs, one),
-        }
     for run in variants.values():
         run()  # It compiles modules, and makes databases that are kept.
     return variants
 
 
-def suite(folder: Path, checkout: Path | None) -> Variants:
+def suite(folder: Path) -> Variants:
     """CPU of a whole run over the number of its tests, start included."""
 
     def a_test(project):
@@ -109,9 +89,8 @@ def suite(folder: Path, checkout: Path | None) -> Variants:
         "hermetic, all toggles": generated(
             folder, use_celery=True, use_procrastinate=True, use_channels=True, use_drf=True
         ),
-        "cookiecutter-django": cookiecutter_django(folder, checkout),
     }
-    return {name: lambda project=project: a_test(project) for name, project in projects.items() if project}
+    return {name: lambda project=project: a_test(project) for name, project in projects.items()}
 
 
 def copies(folder: Path, checkout: Path | None) -> Variants:
@@ -135,9 +114,9 @@ def copies(folder: Path, checkout: Path | None) -> Variants:
         "startproject": lambda: timed(lambda: subprocess.run(django, cwd=fresh(), check=True))
     }
     if checkout:
-        cookiecutter(checkout, fresh(), hooks=False)  # It downloads cookiecutter.
+        cookiecutter(checkout, fresh())  # It downloads cookiecutter.
         variants["cookiecutter-django, without its hooks"] = lambda: timed(
-            lambda: cookiecutter(checkout, fresh(), hooks=False)
+            lambda: cookiecutter(checkout, fresh())
         )
     return variants
 
@@ -151,7 +130,9 @@ def faults(folder: Path) -> Variants:
     planted = project.path / "tests" / "faults"
     shutil.copytree(test_faults.FAULTS, planted, ignore=shutil.ignore_patterns("__pycache__"))
     table = [fault for fault in test_faults.faults() if fault[2] == "reported"]
-    project.pytest("tests/faults", *QUIET, "--no-hygiene", "--junitxml=on.xml", check=False)
+    # As test_faults.py runs them.
+    in_order = ["-q", "-p", "randomly", "--randomly-dont-reorganize"]
+    project.pytest("tests/faults", *in_order, "--no-hygiene", "--junitxml=on.xml", check=False)
     targets = [f"tests/faults/{module}.py::{name}" for module, name, *_ in table]
     script = f"PACKAGE = {project.package.name!r}\n{test_faults.ONE_BY_ONE}"
     project.run("python", "-c", script, *targets, PYTEST_ADDOPTS="--hygiene-strict")
