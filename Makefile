@@ -14,7 +14,7 @@ export PATH := $(dir $(UV)):$(PATH)
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo lint quick test test-all ecosystem examples fleet pins snapshot release-check release-notes
+.PHONY: help demo lint quick test test-all ecosystem figures pictures examples fleet pins snapshot release-check release-notes
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -53,6 +53,12 @@ test-all: lint ## also the slow tests: every workflow, the whole fleet, a browse
 
 ecosystem: $(TOOLS)/installed ## run other people's suites with the layer over them (SUITES="django-filter")
 	$(TOOLS)/bin/python tests/support/ecosystem.py $(SUITES)
+
+figures: $(TOOLS)/installed ## measure every published figure again (ARGS="--quick" takes a few minutes)
+	$(TOOLS)/bin/python benchmarks/figures.py $(ARGS)
+
+pictures: $(TOOLS)/installed ## draw the picture of a leak again, from a real run
+	$(TOOLS)/bin/python tests/support/leak.py
 
 fleet: $(TOOLS)/installed ## show the projects that LIST names, with a page: make fleet LIST=projects.txt
 	$(TOOLS)/bin/python fleet.py "$(LIST)" --html fleet.html

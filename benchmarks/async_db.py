@@ -11,6 +11,7 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -121,9 +122,11 @@ def main(rounds: int, databases: list[str]) -> None:
             measure(database, rounds, Path(folder))
 
 
-def measure(database: str, rounds: int, folder: Path) -> None:
+def prepare(database: str, folder: Path, packages: Sequence[str] = ()) -> Callable[..., float]:
+    """Render a project with all variants; return what runs one: name, options -> CPU seconds of a test."""
     template = shapes.copy_template(folder / "template")
     path = shapes.render(template, folder / "project", {"database": database})
+    cpu.add_packages(path, packages)
     project = shapes.Project(path, shapes.environment(path, "3.11"))
     if url := os.environ.get("DATABASE_URL"):
         project.env["DATABASE_URL"] = url if database == "postgresql" else "sqlite:///bench.sqlite3"
@@ -138,13 +141,25 @@ def measure(database: str, rounds: int, folder: Path) -> None:
         }.items():
             text = text.replace(placeholder, value)
         (path / f"bench/test_{number}.py").write_text(text)
+
+    def run(name: str, *more: str) -> float:
+        command = ["--ds=bench.settings", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
+        command += [*VARIANTS[name][2], *more, f"bench/test_{[*VARIANTS].index(name)}.py"]
+        output = project.pytest(*command, check=False).stdout
+        # Without the plugin, connections are left open, and dropping a PostgreSQL database is one error.
+        if " failed" in output or " errors" in output:
+            sys.exit(output)
+        return cpu.of_a_test(output)
+
+    return run
+
+
+def measure(database: str, rounds: int, folder: Path) -> None:
+    run = prepare(database, folder)
     seconds = {name: [] for name in VARIANTS}
     for _ in range(rounds):
-        for number, (name, (_, _, options)) in enumerate(VARIANTS.items()):
-            command = ["--ds=bench.settings", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *options]
-            # Without the plugin, connections are left open, and dropping a PostgreSQL database fails.
-            output = project.pytest(*command, f"bench/test_{number}.py", check=False).stdout
-            seconds[name].append(cpu.of_a_test(output))
+        for name in VARIANTS:
+            seconds[name].append(run(name))
     print(f"\n{database}, {rounds} rounds: client CPU a test, least and median")
     for name, values in seconds.items():
         print(f"  {name:28} {min(values) * 1000:7.2f} {statistics.median(values) * 1000:7.2f} ms")

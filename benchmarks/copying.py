@@ -25,12 +25,7 @@ def main(rounds: int) -> None:
     cpu.keep_to_one_processor()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        subprocess.run(["git", "clone", "--quiet", ROOT, folder / "ours"], check=True)
-        (folder / "ours" / ".git").rename(folder / "git")  # Plain folders: cloning is not what is measured.
-        copy(folder / "ours", folder / "first")
-        files = sum(path.is_file() for path in (folder / "first").rglob("*"))
-        write(folder / "one", ONE_FILE)
-        write(folder / "empty", ONE_FILE | {f"template/{number}.txt": "" for number in range(files - 1)})
+        files = prepare(folder)
         seconds = [
             {
                 template: copy(folder / template, folder / f"{template}-{turn}")
@@ -44,6 +39,17 @@ def main(rounds: int) -> None:
     for template, title in (("empty", "empty files"), ("ours", "files of the default shape")):
         ratio = statistics.median(turn[template] / turn["one"] for turn in seconds)
         print(f"{files} {title}: {ratio:.2f} times that")
+
+
+def prepare(folder: Path) -> int:
+    """Write the templates `ours`, `one` and `empty`; return how many files the default shape has."""
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder / "ours"], check=True)
+    (folder / "ours" / ".git").rename(folder / "git")  # Plain folders: cloning is not what is measured.
+    copy(folder / "ours", folder / "first")
+    files = sum(path.is_file() for path in (folder / "first").rglob("*"))
+    write(folder / "one", ONE_FILE)
+    write(folder / "empty", ONE_FILE | {f"template/{number}.txt": "" for number in range(files - 1)})
+    return files
 
 
 def write(template: Path, files: dict[str, str]) -> None:

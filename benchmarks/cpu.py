@@ -2,6 +2,8 @@
 
 import os
 import resource
+from collections.abc import Sequence
+from pathlib import Path
 
 # The conftest.py of a suite: has it print what of_a_test() reads.
 CONFTEST = """
@@ -28,6 +30,13 @@ def keep_to_one_processor() -> None:
     """Without it, the same code took up to twice as long from one run to the next."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def add_packages(project: Path, packages: Sequence[str]) -> None:
+    """Add to the dependencies of a project's tests, before its environment is made."""
+    configuration = project / "pyproject.toml"
+    lines = "".join(f'    "{package}",\n' for package in packages)
+    configuration.write_text(configuration.read_text().replace("\ntest = [\n", f"\ntest = [\n{lines}"))
 
 
 def of_children() -> float:

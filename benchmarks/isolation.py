@@ -12,6 +12,7 @@ the second one on. The median of the rounds' ratios counts.
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,15 +67,8 @@ class Seconds(NamedTuple):
 def main(rounds: int) -> None:
     cpu.keep_to_one_processor()
     with tempfile.TemporaryDirectory() as folder:
-        template = shapes.copy_template(Path(folder, "template"))
-        path = shapes.render(template, Path(folder, "project"), {})
-        project = shapes.Project(path, shapes.environment(path, "3.11"))
-        bench = path / "tests" / "bench"
-        bench.mkdir()
-        (bench / "__init__.py").write_text('"""Suites of the benchmark."""\n')
-        (bench / "conftest.py").write_text(cpu.CONFTEST)
-        (bench / "test_empty.py").write_text(EMPTY)
-        (bench / "test_database.py").write_text(DATABASE)
+        project = prepare(Path(folder))
+        bench = project.path / "tests" / "bench"
         measure(project, "1000 empty tests", "test_empty", rounds)
         measure(project, "500 database tests", "test_database", rounds)
         library = Path(folder, "library")
@@ -86,6 +80,20 @@ def main(rounds: int) -> None:
         measure(project, "1000 empty tests, library of 400 modules", "test_empty", rounds)
         (bench / "test_empty.py").write_text(modules(bench) + EMPTY)
         measure(project, "1000 empty tests, 400 more modules", "test_empty", rounds)
+
+
+def prepare(folder: Path, packages: Sequence[str] = ()) -> shapes.Project:
+    """A default project with test_empty.py and test_database.py in tests/bench."""
+    template = shapes.copy_template(folder / "template")
+    path = shapes.render(template, folder / "project", {})
+    cpu.add_packages(path, packages)
+    bench = path / "tests" / "bench"
+    bench.mkdir()
+    (bench / "__init__.py").write_text('"""Suites of the benchmark."""\n')
+    (bench / "conftest.py").write_text(cpu.CONFTEST)
+    (bench / "test_empty.py").write_text(EMPTY)
+    (bench / "test_database.py").write_text(DATABASE)
+    return shapes.Project(path, shapes.environment(path, "3.11"))
 
 
 def modules(package: Path) -> str:

@@ -12,7 +12,7 @@ from .users.factories import UserFactory
 
 @seed
 def sample_users() -> SimpleNamespace:
-    """Users for the modules whose tests ask for them: `staff` and `customer`."""
+    """Users for the modules whose tests request them: `staff` and `customer`."""
     return SimpleNamespace(
         staff=UserFactory.create(is_staff=True), customer=UserFactory.create(username="customer")
     )

@@ -103,7 +103,7 @@ def _celery_publishing_refused(
 
 @pytest.fixture
 def celery_retries(settings: Any) -> None:
-    """Let eager tasks retry, at once; a task that fails for good then has ``result.state`` FAILURE.
+    """Eager tasks retry, at once; a task that fails for good has ``result.state`` FAILURE.
 
     Without it, the first ``self.retry()`` or ``autoretry_for`` raises ``celery.exceptions.Retry`` to
     the caller: with ``task_eager_propagates`` on, Celery 5.7 makes one attempt, whatever ``throw``
@@ -125,7 +125,7 @@ def celery_live_worker(
         def test_it(celery_live_worker):
             assert process_order.delay(order.pk).get(timeout=10) is True
 
-    It has another database connection, so the test commits, and its rows are flushed. A worker
+    It has another database connection, so the test commits, and what it wrote is undone. A worker
     closes the connections of the thread that starts it (celery #4511): in a test that rolls back, it
     would lose the transaction.
     """

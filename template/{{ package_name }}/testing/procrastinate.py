@@ -86,7 +86,7 @@ def _readable_connector() -> Any:
 
 @pytest.fixture
 def in_memory_app() -> Generator[App]:
-    """The project's Procrastinate app on a queue in memory: no database, and 0.01 s a test.
+    """The project's Procrastinate app on a queue in memory, without a database.
 
         def test_it(in_memory_app):
             send_mail.defer(to="a@example.com")
@@ -101,7 +101,7 @@ def in_memory_app() -> Generator[App]:
 
 @pytest.fixture
 def run_jobs() -> Callable[..., None]:
-    """Run the jobs that are due, here: in this thread and in the test's own transaction.
+    """Run the jobs that are due, in this thread and in the test's transaction.
 
         def test_it(run_jobs):
             process_order.defer(order_id=order.pk)
@@ -238,7 +238,7 @@ def procrastinate_worker(transactional_db: None) -> Callable[..., None]:
             assert ProcrastinateJob.objects.get().status == "succeeded"
 
     As in production, an error ends in the job's status, `failed`. It sees committed rows only, so
-    the test commits, and its rows are flushed. Options are those of `App.run_worker`.
+    the test commits, and what it wrote is undone. Options are those of `App.run_worker`.
     In an async test: `await asyncio.to_thread(procrastinate_worker)`.
     """
 

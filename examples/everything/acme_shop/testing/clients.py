@@ -40,7 +40,7 @@ async def acreate(factory: "type[Factory[T]]", /, **attributes: Any) -> T:
 
 @pytest.fixture
 def user(django_user_model: Any, django_username_field: str) -> Any:
-    """A user without privileges, saved, whose username (or e-mail address) is made up.
+    """A saved user without privileges; the username (or e-mail address) is made up.
 
     Override it in tests/conftest.py when your user model requires more fields.
     """
@@ -50,7 +50,7 @@ def user(django_user_model: Any, django_username_field: str) -> Any:
 
 @pytest.fixture
 def authenticated_async_client(async_client: AsyncClient, user: Any) -> AsyncClient:
-    """pytest-django's ``async_client``, logged in as ``user``; ask for ``user`` too to compare.
+    """pytest-django's ``async_client``, logged in as ``user``; request ``user``, too, to compare.
 
         async def test_mine(authenticated_async_client, user): ...
 

