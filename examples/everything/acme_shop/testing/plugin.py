@@ -25,6 +25,7 @@ from .database import rollback, seeds
 from .database.development import DevelopmentDatabases
 from .database.restore import RestoredDatabases
 from .database.reused import ReusedDatabases
+from .database.templates import TemplateDatabases
 from .guard import Guard
 from .report import Report
 
@@ -95,6 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.unregister(rollback)
     register(DevelopmentDatabases(config), "hermetic-development")
     register(RestoredDatabases(), "hermetic-restore")
+    register(TemplateDatabases(config), "hermetic-templates")
     if config.getoption("reuse_db", default=False):
         register(ReusedDatabases(config), "hermetic-reused")
     register(report, "hermetic-report")

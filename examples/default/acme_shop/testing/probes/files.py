@@ -11,10 +11,11 @@ from typing import Any
 from django.db import connections
 
 from ..audit import Audit
+from ..database.kept import FOLDER
 from ..leaks import Leak
 from .base import Probe
 
-IGNORED = ("__pycache__", "/.pytest_cache/", "/.coverage", "/.hypothesis")
+IGNORED = ("__pycache__", "/.pytest_cache", f"/{FOLDER}/", "/.coverage", "/.hypothesis")
 
 
 class Files(Probe):

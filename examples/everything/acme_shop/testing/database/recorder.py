@@ -1,0 +1,221 @@
+"""What the build of a test database used: code that ran, files that it read, variables that it asked for.
+
+Code is noted by ``sys.monitoring`` (Python 3.11: a profile function), files and folders by audit
+events. What cannot be noted, since it happens outside of the process, is said in ``outside``.
+"""
+
+import ast
+import os
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, partial
+from importlib import util
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from ..audit import Audit
+from .key import digest, file_digest
+
+# When the process began to import the project: what has changed since may not be what it runs.
+STARTED = time.time()
+DAY = 24 * 60 * 60
+LIBRARIES = tuple(
+    f"{os.path.realpath(sysconfig.get_path(name))}{os.sep}"
+    for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+ELSEWHERE = ("/proc/", "/dev/", "/sys/", f"{Path(__file__).resolve().parents[1]}{os.sep}")
+CACHED = ("__pycache__", "site-packages", "dist-packages", ".pytest_cache", f"{os.sep}.coverage")
+# Variables that say how a terminal or a worker of pytest-xdist looks.
+TERMINAL = ("PYTEST_", "COV_", "COVERAGE_", "COLUMNS", "LINES", "TERM", "ANSICON", "WT_SESSION")
+TERMINAL += ("NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS", "DJANGO_COLORS")
+Environ = type(os.environ)
+
+
+@cache
+def is_project(file: str) -> bool:
+    """Whether a file may change without a package being installed."""
+    path = os.path.realpath(file)
+    return (
+        os.path.isabs(file)
+        and not path.startswith((*LIBRARIES, *ELSEWHERE))
+        and not any(part in path for part in CACHED)
+    )
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self.environ: set[str] = set()
+        self.written: set[str] = set()
+        self.outside = ""
+        self.audit = Audit()
+        starts = ("subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.exec")
+        self.audit.watch(
+            {
+                "open": self.opened,
+                "os.listdir": self.listed,
+                "os.scandir": self.listed,
+                "socket.connect": partial(self.left, "connected to a server"),
+            }
+            | dict.fromkeys(starts, partial(self.left, "started a process"))
+        )
+
+    @contextmanager
+    def recording(self) -> Generator[None]:
+        read = Environ.__getitem__
+
+        def noted_read(environ: Any, name: Any) -> str:
+            self.environ.add(name)
+            return read(environ, name)
+
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(_code_noted(self.note))
+            except BlockingIOError:
+                self.left("cannot be watched, since profilers run")
+            stack.enter_context(self.audit.switched(on=True))
+            Environ.__getitem__ = noted_read
+            stack.callback(setattr, Environ, "__getitem__", read)
+            yield
+
+    def note(self, file: str) -> None:
+        if is_project(file):
+            self.files.add(os.path.realpath(file))
+
+    def opened(self, path: Any, mode: str | None, flags: int) -> None:
+        if isinstance(path, int):
+            return
+        path = os.path.abspath(os.fsdecode(path))
+        if not is_project(path):
+            return
+        if not flags & (os.O_WRONLY | os.O_RDWR):
+            self.files.add(path)
+        elif not flags & os.O_APPEND:  # A log file.
+            self.written.add(path)
+
+    def listed(self, path: Any = None) -> None:
+        caller = sys._getframe(2).f_code.co_filename
+        if not isinstance(path, int) and not caller.startswith("<frozen importlib"):
+            path = os.path.abspath(os.fsdecode(path or "."))
+            if is_project(f"{path}{os.sep}"):
+                self.files.add(path)
+
+    def left(self, what: str, *args: Any) -> None:
+        self.outside = self.outside or f"a migration {what}"
+
+    def take_over(self, manifest: dict[str, Any]) -> None:
+        """What a database was built of may be what the next one's migrations read from it."""
+        self.files |= manifest["files"].keys()
+        self.environ |= manifest["environ"].keys()
+
+    def manifest(self) -> dict[str, Any]:
+        """What valid() compares; ``outside`` says why nothing should be kept, if so."""
+        files = {file: file_digest(file) for file in _closed(self.files - self.written)}
+        for file in filter(os.path.isfile, files):
+            with suppress(OSError):
+                status, now = os.stat(file), time.time()
+                if any(STARTED <= moment <= now for moment in (status.st_mtime, status.st_ctime)):
+                    self.outside = self.outside or f"{_short(file)} was changed during the run"
+        for file in sorted(self.written):
+            if os.path.exists(file):
+                self.outside = self.outside or f"a migration wrote {_short(file)}"
+        names = [name for name in self.environ if isinstance(name, str)]
+        environ = {n: digest(os.environ.get(n)) for n in names if not n.startswith(TERMINAL)}
+        return {"files": files, "environ": environ, "time": time.time()}
+
+
+def changes(manifest: dict[str, Any], parts: dict[str, str]) -> Generator[str]:
+    """The names of what is not as it was when the database was built; none: it is still right."""
+    before = manifest["parts"]
+    yield from (name for name in {**before, **parts} if before.get(name) != parts.get(name))
+    for name, value in manifest["environ"].items():
+        if digest(os.environ.get(name)) != value:
+            yield f"the variable {name}"
+    for file, value in manifest["files"].items():
+        if file_digest(file) != value:
+            yield _short(file)
+    if not 0 <= time.time() - manifest["time"] < DAY:
+        yield "a day has passed"
+
+
+@contextmanager
+def _code_noted(note: Callable[[str], None]) -> Generator[None]:
+    """BlockingIOError: others take the places for this."""
+    if sys.version_info < (3, 12):
+        if sys.getprofile():
+            raise BlockingIOError
+
+        def called(frame: FrameType, event: str, argument: Any) -> None:
+            if event == "call":
+                note(frame.f_code.co_filename)
+
+        for profile in (sys.setprofile, threading.setprofile):
+            profile(called)
+        try:
+            yield
+        finally:
+            for profile in (sys.setprofile, threading.setprofile):
+                profile(None)
+        return
+
+    def started(code: CodeType, offset: int) -> Any:
+        note(code.co_filename)
+        return sys.monitoring.DISABLE
+
+    monitoring, start = sys.monitoring, sys.monitoring.events.PY_START
+    tool = next((number for number in range(6) if not monitoring.get_tool(number)), None)
+    if tool is None:
+        raise BlockingIOError
+    monitoring.use_tool_id(tool, "test databases")
+    monitoring.register_callback(tool, start, started)
+    monitoring.set_events(tool, start)
+    try:
+        yield
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.register_callback(tool, start, None)
+        monitoring.free_tool_id(tool)
+
+
+def _closed(files: Iterable[str]) -> set[str]:
+    """These files, and those of the project that they import, and so on."""
+    modules = {
+        os.path.realpath(file): module
+        for module in [*sys.modules.values()]
+        if isinstance(file := getattr(module, "__file__", None), str) and is_project(file)
+    }
+    found, left = set[str](), [*files]
+    while left:
+        file = left.pop()
+        if file not in found:
+            found.add(file)
+            left += _imported(file, modules.get(file)) if file.endswith(".py") else ()
+    return found
+
+
+def _imported(file: str, module: Any) -> Generator[str]:
+    package, names = getattr(module, "__package__", None) or "", set[str]()
+    with suppress(OSError, SyntaxError, ValueError):
+        for node in ast.walk(ast.parse(Path(file).read_bytes())):
+            if isinstance(node, ast.Import):
+                names |= {one.name for one in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                with suppress(ImportError):
+                    base = util.resolve_name(f"{'.' * node.level}{node.module or ''}", package)
+                    names |= {f"{base}.{one.name}" for one in node.names}
+    parents = {name.rsplit(".", n)[0] for name in names for n in range(name.count(".") + 1)}
+    for name in names | parents:
+        found = getattr(sys.modules.get(name), "__file__", None)
+        if isinstance(found, str) and is_project(found):
+            yield os.path.realpath(found)
+
+
+def _short(file: str) -> str:
+    with suppress(ValueError):
+        return str(Path(file).relative_to(Path.cwd()))
+    return file
