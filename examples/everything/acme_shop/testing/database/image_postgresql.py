@@ -154,6 +154,13 @@ class PostgreSQLImage:
         self.own = connection.copy()  # It stays open, since a new one loads the catalogue anew.
         self.own.inc_thread_sharing()
 
+    @staticmethod
+    def is_allowed(connection: BaseDatabaseWrapper) -> bool:
+        """Whether the role may create a schema; it may, as the owner of the database."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE')")
+            return cursor.fetchone()[0]
+
     @property
     def schema(self) -> str:
         return f"testing_pristine_{self.depth}"

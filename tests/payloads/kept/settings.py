@@ -1,0 +1,6 @@
+"""The generated project's test settings, with an app whose migrations make rows."""
+
+from shop.test_settings import *  # noqa: F403
+from shop.test_settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "kept"]
