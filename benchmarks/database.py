@@ -122,13 +122,16 @@ class Migration(migrations.Migration):
 CREATE = "migrations.CreateModel('Table{0}', [('id', models.BigAutoField(primary_key=True)), {1}])"
 ADD = "migrations.AddField('Table{0}', 'more{1}', models.IntegerField(null=True))"
 PARENT = "('parent', models.ForeignKey('Table{0}', models.CASCADE, null=True))"
-# The CPU of django_db_setup, and of the private server, which begins and ends with pytest.
+# The CPU of making the database, and of the private server, which begins and ends with pytest.
 RUN_CONFTEST = """
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from acme_shop.testing import compat
+from acme_shop.testing.database import templates
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -154,19 +157,27 @@ def stat(folder):
         return None
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef):
+create = templates.TemplateDatabases.create
+spent = []
+
+
+def measured(self, connection, build):
+    with compat.server_cursor(connection) if connection.vendor == "postgresql" else nullcontext():
+        pass  # The server runs now.
     begin = time.process_time() + server()
     try:
-        return (yield)
+        return create(self, connection, build)
     finally:
-        if fixturedef.argname == "django_db_setup":
-            print(f"SET-UP {time.process_time() + server() - begin}")
+        spent.append(time.process_time() + server() - begin)
+
+
+templates.TemplateDatabases.create = measured
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
     terminalreporter.write_line(f"SERVER {server()}")
+    terminalreporter.write_line(f"SET-UP {sum(spent)}")
 """
 RUN_TESTS = """
 import pytest
@@ -238,14 +249,14 @@ def migrated(database: str, rounds: int, folder: Path) -> None:
 
 
 def once(project: shapes.Project, *options: str) -> tuple[float, float]:
-    """CPU of a whole run, and of its django_db_setup."""
+    """CPU of a whole run, and of making its database in this process."""
     begin = cpu.of_children()
     large = ["--ds=bench.settings"] if (project.path / "bench" / "settings.py").exists() else []
     command = [*large, "-q", "-s", "-p", "no:randomly", "bench/test_it.py", *options]
     output = project.pytest(*command).stdout
     own = cpu.of_children() - begin
     found = {line.split()[0]: float(line.split()[1]) for line in output.splitlines() if NUMBER.match(line)}
-    return own + found["SERVER"], found.get("SET-UP", 0)
+    return own + found["SERVER"], found["SET-UP"]
 
 
 def history(folder: Path) -> None:

@@ -20,12 +20,20 @@ class Stock(AppConfig):
     name = "stock"
 
     def ready(self):
+        import stock.views
         from stock.receivers import fill
         post_migrate.connect(fill, sender=self)
 """,
     "stock/receivers.py": "def fill(**kwargs):\n    pass\n",
-    "stock/views.py": "def page(request):\n    pass\n",
-    "stock/names.py": "FIRST = 'one'\n",
+    "stock/views.py": "import stock.helpers\n\ndef page(request):\n    pass\n",
+    "stock/names.py": """
+import os
+from pathlib import Path
+
+FIRST = 'one'
+SECOND = Path("imported.txt").read_text() + os.environ["SIZE"]
+""",
+    "imported.txt": "of a module",
     "stock/helpers.py": "from stock.names import FIRST\n\ndef first():\n    return FIRST\n",
     "stock/models.py": """
 from django.db import models
@@ -90,8 +98,11 @@ os.environ["REGION"] = "north"
 def django_db_modify_db_settings(django_db_modify_db_settings):
     pass
 """,
+    "test.txt": "read by a test module",
     "test_it.py": """
+from pathlib import Path
 import pytest
+TEXT = Path("test.txt").read_text()
 from stock.models import Item
 
 @pytest.mark.django_db
@@ -100,6 +111,8 @@ def test_rows():
 """,
 }
 STOCK = """
+import os
+os.environ["SIZE"] = "large"
 INSTALLED_APPS += ["stock.apps.Stock", "loose"]
 DATABASE_ROUTERS = ["routers.Router"]
 
@@ -135,6 +148,8 @@ CHANGES = {
     "file looked for": ("absent.txt", "absent.txt", None, "there"),
     "folder listed": ("listed", "listed/b.txt", None, ""),
     "variable": ("the variable REGION", "conftest.py", "north", "south"),
+    "file read by an import": ("imported.txt", "imported.txt", "of a", "of the"),
+    "variable read by an import": ("the variable SIZE", "settings.py", '= "large"', '= "small"'),
     "set-up's settings": ("conftest.py", "conftest.py", "    pass", "    return"),
     "setting": ("the setting PAGE_SIZE", "settings.py", "PAGE_SIZE = 20", "PAGE_SIZE = 30"),
     "object in a setting": ("the setting PLAN", "settings.py", "Plan(1)", "Plan(2)"),
@@ -158,10 +173,11 @@ INNOCENT = {
     "test": ("test_it.py", "Item.objects.count()", "1 + Item.objects.count()"),
     "code that no migration needs": ("stock/views.py", "pass", "return"),
     "another file": ("notes.txt", None, "later"),
+    "file that a test module reads": ("test.txt", "read", "changed"),
     "variable of the terminal": (
         "test_it.py",
-        "import pytest",
-        "import os, pytest\nos.environ['COLUMNS'] = '77'",
+        "TEXT = ",
+        "import os\nos.environ['COLUMNS'] = '77'\nTEXT = ",
     ),
     "method of a migrated model": (
         "stock/models.py",

@@ -75,6 +75,9 @@ def pytest_load_initial_conftests(
     """Add isolation_addopts where addopts ends, which pytest has put before all other options."""
     end = len(early_config.getini("addopts"))
     args[end:end] = early_config.getini("isolation_addopts")
+    templates = TemplateDatabases(early_config)
+    if early_config.pluginmanager.register(templates, "hermetic-templates"):
+        templates.recorder.start()  # Before the project is imported.
     return (yield)
 
 
@@ -96,7 +99,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.unregister(rollback)
     register(DevelopmentDatabases(config), "hermetic-development")
     register(RestoredDatabases(), "hermetic-restore")
-    register(TemplateDatabases(config), "hermetic-templates")
     if config.getoption("reuse_db", default=False):
         register(ReusedDatabases(config), "hermetic-reused")
     register(report, "hermetic-report")

@@ -1,7 +1,8 @@
 """What the build of a test database used: code that ran, files that it read, variables that it asked for.
 
 Code is noted by ``sys.monitoring`` (Python 3.11: a profile function), files and folders by audit
-events. What cannot be noted, since it happens outside of the process, is said in ``outside``.
+events. So is what each module reads when it is imported, which counts if the build used the module.
+What cannot be noted, since it happens outside of the process, is said in ``outside``.
 """
 
 import ast
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from ..audit import Audit
+from ..audit import Audit, Handlers
 from .key import digest, file_digest
 
 # When the process began to import the project: what has changed since may not be what it runs.
@@ -31,8 +32,9 @@ LIBRARIES = tuple(
 ELSEWHERE = ("/proc/", "/dev/", "/sys/", f"{Path(__file__).resolve().parents[1]}{os.sep}")
 CACHED = ("__pycache__", "site-packages", "dist-packages", ".pytest_cache", f"{os.sep}.coverage")
 # Variables that say how a terminal or a worker of pytest-xdist looks.
-TERMINAL = ("PYTEST_", "COV_", "COVERAGE_", "COLUMNS", "LINES", "TERM", "ANSICON", "WT_SESSION")
-TERMINAL += ("NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS", "DJANGO_COLORS")
+WORKER = ("PYTEST_", "COV_", "COVERAGE_")
+TERMINAL = {"COLUMNS", "LINES", "TERM", "ANSICON", "WT_SESSION", "NO_COLOR", "FORCE_COLOR"}
+TERMINAL |= {"PYTHON_COLORS", "DJANGO_COLORS"}
 Environ = type(os.environ)
 
 
@@ -52,50 +54,69 @@ class Recorder:
         self.files: set[str] = set()
         self.environ: set[str] = set()
         self.written: set[str] = set()
+        # A module of the project -> the files (True) and variables (False) that it asked for.
+        self.imports: dict[str, set[tuple[bool, str]]] = {}
         self.outside = ""
+        self.builds = False
         self.audit = Audit()
-        starts = ("subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.exec")
-        self.audit.watch(
-            {
-                "open": self.opened,
-                "os.listdir": self.listed,
-                "os.scandir": self.listed,
-                "socket.connect": partial(self.left, "connected to a server"),
-            }
-            | dict.fromkeys(starts, partial(self.left, "started a process"))
-        )
+        self.read = Environ.__getitem__
 
-    @contextmanager
-    def recording(self) -> Generator[None]:
-        read = Environ.__getitem__
+    def start(self) -> None:
+        """Begin to note what modules read; ``building()`` notes the rest."""
+        if not self.audit.handlers:
+            self.audit.watch(self.handlers())
+        self.audit.on = True
 
         def noted_read(environ: Any, name: Any) -> str:
-            self.environ.add(name)
-            return read(environ, name)
+            self.use(name, is_file=False)
+            return self.read(environ, name)
 
+        Environ.__getitem__ = noted_read
+
+    def handlers(self) -> Handlers:
+        starts = ("subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.exec")
+        return {
+            "open": self.opened,
+            "os.listdir": self.listed,
+            "os.scandir": self.listed,
+            "socket.connect": partial(self.left, "connected to a server"),
+        } | dict.fromkeys(starts, partial(self.left, "started a process"))
+
+    def stop(self) -> None:
+        self.audit.on = False
+        Environ.__getitem__ = self.read
+
+    @contextmanager
+    def building(self) -> Generator[None]:
         with ExitStack() as stack:
             try:
                 stack.enter_context(_code_noted(self.note))
             except BlockingIOError:
-                self.left("cannot be watched, since profilers run")
-            stack.enter_context(self.audit.switched(on=True))
-            Environ.__getitem__ = noted_read
-            stack.callback(setattr, Environ, "__getitem__", read)
+                self.outside = "profilers run, so it cannot be watched"
+            self.builds = True
+            self.start()
+            stack.callback(self.stop)
             yield
 
     def note(self, file: str) -> None:
         if is_project(file):
             self.files.add(os.path.realpath(file))
 
+    def use(self, name: Any, *, is_file: bool) -> None:
+        if self.builds:
+            (self.files if is_file else self.environ).add(name)
+        elif file := _importer():
+            self.imports.setdefault(file, set()).add((is_file, name))
+
     def opened(self, path: Any, mode: str | None, flags: int) -> None:
-        if isinstance(path, int):
+        if isinstance(path, int) or (not self.builds and str(path).endswith((".py", ".pyc"))):
             return
         path = os.path.abspath(os.fsdecode(path))
         if not is_project(path):
             return
         if not flags & (os.O_WRONLY | os.O_RDWR):
-            self.files.add(path)
-        elif not flags & os.O_APPEND:  # A log file.
+            self.use(path, is_file=True)
+        elif self.builds and not flags & os.O_APPEND:  # A log file.
             self.written.add(path)
 
     def listed(self, path: Any = None) -> None:
@@ -103,10 +124,11 @@ class Recorder:
         if not isinstance(path, int) and not caller.startswith("<frozen importlib"):
             path = os.path.abspath(os.fsdecode(path or "."))
             if is_project(f"{path}{os.sep}"):
-                self.files.add(path)
+                self.use(path, is_file=True)
 
     def left(self, what: str, *args: Any) -> None:
-        self.outside = self.outside or f"a migration {what}"
+        if self.builds:
+            self.outside = self.outside or f"a migration {what}"
 
     def take_over(self, manifest: dict[str, Any]) -> None:
         """What a database was built of may be what the next one's migrations read from it."""
@@ -115,7 +137,10 @@ class Recorder:
 
     def manifest(self) -> dict[str, Any]:
         """What valid() compares; ``outside`` says why nothing should be kept, if so."""
-        files = {file: file_digest(file) for file in _closed(self.files - self.written)}
+        names, environ = _closed(self.files - self.written), {*self.environ}
+        for is_file, name in {used for file in [*names] for used in self.imports.get(file, ())}:
+            (names if is_file else environ).add(name)
+        files = {file: file_digest(file) for file in names}
         for file in filter(os.path.isfile, files):
             with suppress(OSError):
                 status, now = os.stat(file), time.time()
@@ -124,9 +149,12 @@ class Recorder:
         for file in sorted(self.written):
             if os.path.exists(file):
                 self.outside = self.outside or f"a migration wrote {_short(file)}"
-        names = [name for name in self.environ if isinstance(name, str)]
-        environ = {n: digest(os.environ.get(n)) for n in names if not n.startswith(TERMINAL)}
-        return {"files": files, "environ": environ, "time": time.time()}
+        asked = {
+            name: digest(os.environ.get(name))
+            for name in environ - TERMINAL
+            if isinstance(name, str) and not name.startswith(WORKER)
+        }
+        return {"files": files, "environ": asked, "time": time.time()}
 
 
 def changes(manifest: dict[str, Any], parts: dict[str, str]) -> Generator[str]:
@@ -180,6 +208,16 @@ def _code_noted(note: Callable[[str], None]) -> Generator[None]:
         monitoring.set_events(tool, 0)
         monitoring.register_callback(tool, start, None)
         monitoring.free_tool_id(tool)
+
+
+def _importer() -> str | None:
+    """The file of the project whose code asks."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame:
+        if is_project(frame.f_code.co_filename):
+            return os.path.realpath(frame.f_code.co_filename)
+        frame = frame.f_back
+    return None
 
 
 def _closed(files: Iterable[str]) -> set[str]:

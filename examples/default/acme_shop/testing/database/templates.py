@@ -35,12 +35,13 @@ class TemplateDatabases:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.said: list[str] = []  # Of each database: cloned or built.
-        self.recorder: Recorder | None = None
+        self.recorder = Recorder()
         self.fixtures: set[str] = set()  # The files of a project's own fixtures for databases.
         self.folder: Path | None = None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Now, or a fixture would seem to have made the folder."""
+        self.recorder.stop()
+        # Now, or a fixture would seem to have made the folder.
         if session.items and self.config.pluginmanager.has_plugin("cacheprovider"):
             with suppress(OSError):
                 self.folder = self.config.cache.mkdir(FOLDER)
@@ -129,15 +130,13 @@ class TemplateDatabases:
             connection.close()
             settings.DATABASES[connection.alias]["NAME"] = connection.settings_dict["NAME"] = before
             return ""
-        if self.recorder:
-            self.recorder.take_over(found[1])
+        self.recorder.take_over(found[1])
         return name
 
     def build(
         self, templates: Templates, build: Build, wanted: Parts, news: list[str]
     ) -> tuple[str, str]:
-        self.recorder = self.recorder or Recorder()
-        with self.recorder.recording():
+        with self.recorder.building():
             name = build()
         for file in self.fixtures:
             self.recorder.note(file)
@@ -150,6 +149,9 @@ class TemplateDatabases:
         except Exception as error:
             how += f"; not kept, since {_said(error)}"
         return name, how
+
+    def pytest_unconfigure(self) -> None:
+        self.recorder.stop()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
