@@ -93,7 +93,7 @@ class PostgreSQLTemplates:
         if self.cursor.fetchone()[0]:
             raise NotKept("a migration altered the database itself (settings, rights)")
         self.connection.close()
-        self.connection.close_pool()
+        getattr(self.connection, "close_pool", bool)()  # Since Django 5.1.
         name = f"{self.prefix}{os.urandom(4).hex()}"
         quoted = self.connection.ops.quote_name(source)
         try:

@@ -175,7 +175,7 @@ def changes(manifest: dict[str, Any], parts: dict[str, str]) -> Generator[str]:
 def _code_noted(note: Callable[[str], None]) -> Generator[None]:
     """BlockingIOError: others take the places for this."""
     if sys.version_info < (3, 12):
-        if sys.getprofile():
+        if sys.getprofile() or threading.getprofile():
             raise BlockingIOError
 
         def called(frame: FrameType, event: str, argument: Any) -> None:
@@ -196,7 +196,8 @@ def _code_noted(note: Callable[[str], None]) -> Generator[None]:
         return sys.monitoring.DISABLE
 
     monitoring, start = sys.monitoring, sys.monitoring.events.PY_START
-    tool = next((number for number in range(6) if not monitoring.get_tool(number)), None)
+    # The others are for debuggers, coverage, profilers and optimizers.
+    tool = next((number for number in (3, 4) if not monitoring.get_tool(number)), None)
     if tool is None:
         raise BlockingIOError
     monitoring.use_tool_id(tool, "test databases")
