@@ -112,6 +112,9 @@ def test_rows():
 }
 STOCK = """
 import os
+import re
+from django.urls import reverse_lazy
+
 os.environ["SIZE"] = "large"
 INSTALLED_APPS += ["stock.apps.Stock", "loose"]
 DATABASE_ROUTERS = ["routers.Router"]
@@ -121,6 +124,8 @@ class Plan:
         self.size = size
 
 PLAN = Plan(1)
+LOGIN_URL = reverse_lazy("page")
+PATTERN = re.compile("x" * 300 + "1")
 ROUND = lambda value: value + 1
 """
 # id: (what is named as new, file, old text, new text); without an old text, the file is written.
@@ -153,6 +158,8 @@ CHANGES = {
     "set-up's settings": ("conftest.py", "conftest.py", "    pass", "    return"),
     "setting": ("the setting PAGE_SIZE", "settings.py", "PAGE_SIZE = 20", "PAGE_SIZE = 30"),
     "object in a setting": ("the setting PLAN", "settings.py", "Plan(1)", "Plan(2)"),
+    "lazy setting": ("the setting LOGIN_URL", "settings.py", "page", "other"),
+    "pattern in a setting": ("the setting PATTERN", "settings.py", '300 + "1"', '300 + "2"'),
     "function in a setting": ("the setting ROUND", "settings.py", "value + 1", "value + 2"),
     "option of the database": (
         "DATABASES",
