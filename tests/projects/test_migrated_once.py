@@ -32,6 +32,12 @@ class Migration(migrations.Migration):
     operations = [migrations.RunSQL("DO $$ BEGIN EXECUTE format("
         "'ALTER DATABASE %I SET work_mem = 8000', current_database()); END $$")]
 """
+HOLD = """
+import sys, psycopg
+connection = psycopg.connect(sys.argv[1])
+print("connected", flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -136,6 +142,25 @@ def test_old_ones_are_dropped(project):
     assert mine - {first} > {f"{prefix}_0", f"{prefix}_1"}
     assert len(mine) == 4
     assert set(templates(project)) - mine == {"testing_template_other_2"}
+
+
+@pytest.mark.parametrize("kind", ["owner"])
+def test_a_clone_that_fails_is_built(project):
+    """Somebody is connected to the kept database, so PostgreSQL does not copy it."""
+    said(project)
+    [name] = templates(project)
+    roles.execute(project, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    server = f"{roles.SERVER.rpartition('/')[0]}/{name}"
+    with subprocess.Popen(
+        ["python", "-c", HOLD, server],
+        env=project.environ(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as held:
+        assert held.stdout.readline() == b"connected\n"
+
+        assert said(project) == ["built, new: the kept one cannot be copied"]
+        held.stdin.close()
 
 
 @pytest.mark.parametrize("kind", ["owner"])

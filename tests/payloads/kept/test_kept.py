@@ -10,6 +10,7 @@ from .models import Item
 @pytest.mark.django_db
 def test_row(number):
     assert Item.objects.get().name == "of a migration"
+    assert "test_test_" not in str(connection.settings_dict["NAME"])
     assert Item.objects.create(name="mine").pk >= 2
 
 

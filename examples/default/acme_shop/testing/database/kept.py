@@ -93,11 +93,16 @@ class SQLiteTemplates:
         new = self.folder / self.pattern.replace("*", os.urandom(6).hex())
         image, unnamed = new.with_suffix(".sqlite3"), new.with_suffix(".new")
         self.connection.ensure_connection()
-        with closing(sqlite3.connect(image)) as target:
-            target.execute("PRAGMA synchronous = OFF")
-            self.connection.connection.backup(target)
-        unnamed.write_text(json.dumps({**manifest, "image": file_digest(image)}))
-        unnamed.rename(new.with_suffix(".json"))  # Last, so what is listed is whole.
+        try:
+            with closing(sqlite3.connect(image)) as target:
+                target.execute("PRAGMA synchronous = OFF")
+                self.connection.connection.backup(target)
+            unnamed.write_text(json.dumps({**manifest, "image": file_digest(image)}))
+            unnamed.rename(new.with_suffix(".json"))  # Last, so what is listed is whole.
+        except (OSError, sqlite3.Error):  # A full disk.
+            for file in (image, unnamed):
+                file.unlink(missing_ok=True)
+            raise
 
     def drop(self) -> None:
         whole = [file.stem for file, manifest in self.kept() if self.is_whole(file, manifest)]

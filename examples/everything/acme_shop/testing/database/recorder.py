@@ -137,7 +137,7 @@ class Recorder:
 
     def manifest(self) -> dict[str, Any]:
         """What valid() compares; ``outside`` says why nothing should be kept, if so."""
-        names, environ = _closed(self.files - self.written), {*self.environ}
+        names, environ = _closed(self.files), {*self.environ}
         for is_file, name in {used for file in [*names] for used in self.imports.get(file, ())}:
             (names if is_file else environ).add(name)
         files = {file: file_digest(file) for file in names}
