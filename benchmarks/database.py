@@ -287,6 +287,7 @@ def measure(database: str, tables: int, rounds: int, folder: Path) -> None:
     for _ in range(rounds):
         for number, (name, (*_, options)) in enumerate(VARIANTS.items()):
             command = ["--ds=bench.settings", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *options]
+            command += ["-o", "isolation_keep=attributes:bench.*"]  # What measures.
             output = project.pytest(*command, f"bench/test_{number}.py").stdout
             seconds[name].append(cpu.of_a_test(output))
     print(f"\n{database}, {tables} tables, {rounds} rounds: CPU a test, with the server's")

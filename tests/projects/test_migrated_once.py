@@ -171,7 +171,7 @@ def test_a_role_that_may_create_nothing(project):
     roles.execute(project, f"ALTER ROLE {name} NOCREATEDB", f"CREATE DATABASE {test}")
     try:
         roles.execute(project, f"GRANT ALL ON SCHEMA public TO {name}", database=test)
-        assert said(project, "--reuse-db", "-k", "not row") == []
-        assert said(project, "--reuse-db", "-k", "not row") == []
+        for _ in range(2):
+            assert said(project, "--reuse-db", "-k", "not row", "-p", "no:hermetic-guard") == []
     finally:
         roles.execute(project, f"DROP DATABASE {test} WITH (FORCE)")

@@ -6,6 +6,7 @@ What cannot be noted, since it happens outside of the process, is said in ``outs
 """
 
 import ast
+import inspect
 import os
 import sys
 import sysconfig
@@ -120,8 +121,9 @@ class Recorder:
             self.written.add(path)
 
     def listed(self, path: Any = None) -> None:
-        caller = sys._getframe(2).f_code.co_filename
-        if not isinstance(path, int) and not caller.startswith("<frozen importlib"):
+        hook = inspect.currentframe().f_back
+        importer = hook.f_back.f_code.co_filename.startswith("<frozen importlib")
+        if not isinstance(path, int) and not importer:
             path = os.path.abspath(os.fsdecode(path or "."))
             if is_project(f"{path}{os.sep}"):
                 self.use(path, is_file=True)
@@ -213,7 +215,7 @@ def _code_noted(note: Callable[[str], None]) -> Generator[None]:
 
 def _importer() -> str | None:
     """The file of the project whose code asks."""
-    frame: FrameType | None = sys._getframe(2)
+    frame = inspect.currentframe()
     while frame:
         if is_project(frame.f_code.co_filename):
             return os.path.realpath(frame.f_code.co_filename)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.creation import BaseDatabaseCreation
@@ -121,14 +120,11 @@ class TemplateDatabases:
         return None, ["--create-db"] if anew else nearest or ["none was kept"]
 
     def clone(self, templates: Templates, found: tuple[Any, Any], build: Build) -> str:
-        connection = templates.connection
-        before = connection.settings_dict["NAME"]
         try:
             with templates.cloning(found[0]):
                 name = build()
         except (Error, sqlite3.Error, OSError, SystemExit):  # Django exits where it may not create.
-            connection.close()
-            settings.DATABASES[connection.alias]["NAME"] = connection.settings_dict["NAME"] = before
+            templates.connection.close()
             return ""
         self.recorder.take_over(found[1])
         return name
