@@ -85,6 +85,7 @@ def test_one_of_two_workers_builds_and_the_next_run_clones(project, kind):
 
     assert said(project, "-n", "2") == [NONE, "cloned"]
     assert said(project) == ["cloned"]
+    assert said(project, "-n", "2", "--create-db") == ["built, new: --create-db", "cloned"]
     change(project)
     assert (
         said(project, "-n", "2")[0] == "built, new: the migrations of kept, kept/migrations/0001_initial.py"

@@ -7,6 +7,7 @@ as it always does, and keeps a copy (kept.py, kept_postgresql.py). ``-v`` says w
 """
 
 import inspect
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Generator
@@ -23,7 +24,7 @@ from django.db.backends.base.creation import BaseDatabaseCreation
 from .kept import FOLDER, FORMAT, NotKept, SQLiteTemplates
 from .kept_postgresql import PostgreSQLTemplates
 from .key import Parts, parts
-from .recorder import Recorder, changes
+from .recorder import STARTED, Recorder, changes
 
 Templates = SQLiteTemplates | PostgreSQLTemplates
 Build = Callable[[], str]
@@ -103,12 +104,17 @@ class TemplateDatabases:
         self, templates: Templates, wanted: Parts, stack: ExitStack
     ) -> tuple[Any, list[str]]:
         """A kept database that is right, and what is new since the one that comes closest."""
-        anew, news = self.config.getoption("create_db", default=False), list[str]()
+        option = partial(self.config.getoption, default=False)
+        anew, news = option("create_db"), list[str]()
+        # Of pytest-xdist's workers, one builds; --reuse-db has to see the migrations begin.
+        since = (math.inf if option("reuse_db") else STARTED) if anew else 0
         for alone in (False, True):  # Whoever waited for the lock may find what another has built.
             lock = stack.enter_context(ExitStack())
             lock.enter_context(templates.locked(alone=alone))
             nearest: list[str] | None = None
-            for template, manifest in () if anew else templates.kept():
+            for template, manifest in templates.kept():
+                if manifest["time"] < since:
+                    continue
                 news = [*changes(manifest, wanted)]
                 if not news and not templates.is_whole(template, manifest):
                     news = ["the kept one is damaged"]
