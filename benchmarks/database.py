@@ -1,11 +1,12 @@
-"""What a test that commits costs, beside one that rolls back: CPU of pytest and the server, all in one run.
+"""What test databases cost, in CPU of all processes and the server: migrated once, and tests that commit.
 
-.cache/tools/bin/python benchmarks/database.py [rounds] [sqlite] [postgresql]
+.cache/tools/bin/python benchmarks/database.py [rounds] [sqlite] [postgresql] [migrated] [committing]
 
-Each round runs every variant once, in turn; each run counts from its second test on. Of the rounds, the least
-counts. Works where /proc is, since the server's CPU is read there.
+Each round runs every variant once, in turn. Of the rounds, the least counts; of committing tests, each run
+counts from its second test on. Works where /proc is, since the server's CPU is read there.
 """
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -108,19 +109,166 @@ VARIANTS = {
     "async, rolls back": (False, True, 300, []),
     "async, commits, restored": (True, True, 300, []),
 }
+# 200 tables and 500 migrations, each of which Django has to go through.
+TABLES, MIGRATIONS = 200, 500
+HISTORY = """
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = {before}
+    operations = [{operation}]
+"""
+CREATE = "migrations.CreateModel('Table{0}', [('id', models.BigAutoField(primary_key=True)), {1}])"
+ADD = "migrations.AddField('Table{0}', 'more{1}', models.IntegerField(null=True))"
+PARENT = "('parent', models.ForeignKey('Table{0}', models.CASCADE, null=True))"
+# The CPU of making the database, and of the private server, which begins and ends with pytest.
+RUN_CONFTEST = """
+import os
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from acme_shop.testing import compat
+from acme_shop.testing.database import templates
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def ticks(process):
+    return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+
+
+def server():
+    file = Path(".postgres/test/data/postmaster.pid")
+    if not file.exists():
+        return 0
+    postmaster = file.read_text().split()[0]
+    living = [one for one in map(stat, Path("/proc").glob("[0-9]*")) if one and one[1] == postmaster]
+    own = sum(int(number) for one in living for number in one[11:13])
+    return (own + sum(map(int, ticks(postmaster)[11:15]))) / TICK
+
+
+def stat(folder):
+    try:
+        return ticks(folder.name)
+    except OSError:
+        return None
+
+
+create = templates.TemplateDatabases.create
+spent = []
+
+
+def measured(self, connection, build):
+    with compat.server_cursor(connection) if connection.vendor == "postgresql" else nullcontext():
+        pass  # The server runs now.
+    begin = time.process_time() + server()
+    try:
+        return create(self, connection, build)
+    finally:
+        spent.append(time.process_time() + server() - begin)
+
+
+templates.TemplateDatabases.create = measured
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"SERVER {server()}")
+    terminalreporter.write_line(f"SET-UP {sum(spent)}")
+"""
+RUN_TESTS = """
+import pytest
+from acme_shop.orders.models import Order
+
+
+@pytest.mark.parametrize("n", range(2))
+@pytest.mark.django_db
+def test_one(n):
+    Order.objects.create(product="tea")
+"""
 RATIOS = [
     ("commits, restored", "rolls back", 1.5),
     ("commits, flushed", "rolls back", None),
     ("async, commits, restored", "async, rolls back", 1.5),
 ]
+RUN_RATIOS = [
+    ("200 tables, later", "200 tables, first", 0.2),
+    ("200 tables, later, -n 2", "200 tables, as ever, -n 2", 0.25),
+    ("fresh, first", "fresh, as ever", 1.1),
+    ("fresh, later", "fresh, as ever", 1.0),
+]
+NUMBER = re.compile(r"(SERVER|SET-UP) ")
 
 
-def main(rounds: int, databases: list[str]) -> None:
+def main(rounds: int, words: list[str]) -> None:
     cpu.keep_to_one_processor()
+    databases = [word for word in words if word in ("sqlite", "postgresql")] or ["sqlite", "postgresql"]
+    kinds = [word for word in words if word not in databases] or ["migrated", "committing"]
     for database in databases:
-        for tables in (30, 200):
+        if "migrated" in kinds:
+            with tempfile.TemporaryDirectory() as folder:
+                migrated(database, rounds, Path(folder))
+        for tables in (30, 200) if "committing" in kinds else ():
             with tempfile.TemporaryDirectory() as folder:
                 measure(database, tables, rounds, Path(folder))
+
+
+def migrated(database: str, rounds: int, folder: Path) -> None:
+    template = shapes.copy_template(folder / "template")
+    fresh = shapes.render(template, folder / "fresh", {"database": database})
+    large = shapes.render(template, folder / "large", {"database": database})
+    history(large / "bench" / "migrations")
+    (fresh / "bench").mkdir()
+    (large / "bench" / "settings.py").write_text(SETTINGS)
+    for path in (fresh, large):
+        for name, text in {"__init__": "", "test_it": RUN_TESTS, "conftest": RUN_CONFTEST}.items():
+            (path / "bench" / f"{name}.py").write_text(text)
+    as_ever, two = ["-p", "no:hermetic-templates"], ["-n", "2", "--dist", "each"]
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, path in {"200 tables": large, "fresh": fresh}.items():
+            project = shapes.Project(path, shapes.environment(path, "3.13"))
+            once(project, *as_ever)  # Bytecode, and the cluster of the private server.
+            variants = {"as ever": as_ever, "first": ["--create-db"], "later": []}
+            if path == large:
+                variants |= {"as ever, -n 2": [*as_ever, *two], "later, -n 2": two}
+            for variant, options in variants.items():
+                whole, set_up = once(project, *options)
+                found.setdefault(f"{name}, {variant}", []).append(whole)
+                found.setdefault(f"{name}, {variant}, set-up", []).append(set_up)
+    print(
+        f"\n{database}, {TABLES} tables and {MIGRATIONS} migrations, {rounds} rounds: CPU with the server's"
+    )
+    for name, values in found.items():
+        if min(values):  # Workers do not say what their databases cost.
+            print(f"  {name:36} {min(values):7.2f} s")
+    for one, baseline, limit in RUN_RATIOS:
+        print(f"  {one} : {baseline} = {min(found[one]) / min(found[baseline]):.2f} (at most {limit})")
+
+
+def once(project: shapes.Project, *options: str) -> tuple[float, float]:
+    """CPU of a whole run, and of making its database in this process."""
+    begin = cpu.of_children()
+    large = ["--ds=bench.settings"] if (project.path / "bench" / "settings.py").exists() else []
+    command = [*large, "-q", "-s", "-p", "no:randomly", "bench/test_it.py", *options]
+    output = project.pytest(*command).stdout
+    own = cpu.of_children() - begin
+    found = {line.split()[0]: float(line.split()[1]) for line in output.splitlines() if NUMBER.match(line)}
+    return own + found["SERVER"], found["SET-UP"]
+
+
+def history(folder: Path) -> None:
+    """The migrations, and the models that they lead to."""
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    for number in range(MIGRATIONS):
+        parent = PARENT.format(number - 1) if number else ""
+        operation = CREATE.format(number, parent) if number < TABLES else ADD.format(number % TABLES, number)
+        before = [("bench", f"m{number - 1:04}")] if number else []
+        (folder / f"m{number:04}.py").write_text(HISTORY.format(before=before, operation=operation))
 
 
 def measure(database: str, tables: int, rounds: int, folder: Path) -> None:
@@ -140,6 +288,7 @@ def measure(database: str, tables: int, rounds: int, folder: Path) -> None:
     for _ in range(rounds):
         for number, (name, (*_, options)) in enumerate(VARIANTS.items()):
             command = ["--ds=bench.settings", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *options]
+            command += ["-o", "isolation_keep=attributes:bench.*"]  # What measures.
             output = project.pytest(*command, f"bench/test_{number}.py").stdout
             seconds[name].append(cpu.of_a_test(output))
     print(f"\n{database}, {tables} tables, {rounds} rounds: CPU a test, with the server's")
@@ -152,5 +301,4 @@ def measure(database: str, tables: int, rounds: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    names = [word for word in sys.argv[1:] if not word.isdigit()]
-    main(numbers[0] if numbers else 3, names or ["sqlite", "postgresql"])
+    main(numbers[0] if numbers else 3, [word for word in sys.argv[1:] if not word.isdigit()])

@@ -1,21 +1,11 @@
 """Tests that commit leave nothing: payloads/restore on each database, as superuser and as plain owner."""
 
-import os
 import shutil
-import uuid
-from urllib.parse import urlsplit
 
 import pytest
+import roles
 import shapes
-from processes import listening
 
-SERVER = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-EXECUTE = """
-import sys, psycopg
-with psycopg.connect(sys.argv[1], autocommit=True) as connection:
-    for statement in sys.argv[2:]:
-        connection.execute(statement)
-"""
 KINDS = ["memory", "file", "private", "superuser", "owner"]
 
 
@@ -28,18 +18,8 @@ def project(generate, kind):
     if kind not in ("superuser", "owner"):
         yield project
         return
-    parts = urlsplit(SERVER)
-    if not listening(parts.port, parts.hostname):
-        shapes.required(f"no server at {parts.hostname}:{parts.port}")
-    name = f"hermetic_{uuid.uuid4().hex[:12]}"
-    execute = ("python", "-c", EXECUTE, SERVER)
-    rights = "SUPERUSER" if kind == "superuser" else "CREATEDB"
-    project.run(*execute, f"CREATE ROLE {name} LOGIN {rights} PASSWORD '{name}'")
-    place = f"{parts.hostname}:{parts.port}"
-    project.env["DATABASE_URL"] = f"postgres://{name}:{name}@{place}/{name}"
-    yield project
-    kept = [f"DROP DATABASE IF EXISTS test_{name}{suffix} WITH (FORCE)" for suffix in ("", "_other")]
-    project.run(*execute, *kept, f"DROP ROLE {name}")  # Fails while a database of the role is left.
+    with roles.role(project, "SUPERUSER" if kind == "superuser" else "CREATEDB"):
+        yield project
 
 
 def run(project, *options, **environ):

@@ -25,6 +25,7 @@ from .database import rollback, seeds
 from .database.development import DevelopmentDatabases
 from .database.restore import RestoredDatabases
 from .database.reused import ReusedDatabases
+from .database.templates import TemplateDatabases
 from .guard import Guard
 from .outside import outside
 from .report import Report
@@ -77,6 +78,9 @@ def pytest_load_initial_conftests(
     """Add isolation_addopts where addopts ends, which pytest has put before all other options."""
     end = len(early_config.getini("addopts"))
     args[end:end] = early_config.getini("isolation_addopts")
+    templates = TemplateDatabases(early_config)
+    if early_config.pluginmanager.register(templates, "hermetic-templates"):
+        templates.recorder.start()  # Before the project is imported.
     return (yield)
 
 

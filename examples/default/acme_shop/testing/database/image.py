@@ -37,6 +37,10 @@ class SQLiteImage:
         self.connection = connection
         self.pages: list[sqlite3.Connection] = []
 
+    @staticmethod
+    def is_allowed(connection: BaseDatabaseWrapper) -> bool:
+        return True
+
     @property
     def depth(self) -> int:
         return len(self.pages)

@@ -65,7 +65,7 @@ CREATE FUNCTION <SCHEMA>.set_sequences() RETURNS void LANGUAGE sql AS $$
     WHERE pg_sequence_last_value(id) IS DISTINCT FROM value;
 $$;
 CREATE FUNCTION <SCHEMA>.restore() RETURNS boolean LANGUAGE plpgsql
-    SET lock_timeout = '{PATIENCE}s' <ROLE> AS $$
+    SET lock_timeout = '{PATIENCE}s' AS $$
 DECLARE t record; found boolean; changed boolean; filled oid[];
 BEGIN
     IF (SELECT state FROM <SCHEMA>.schema) <> {SCHEMA} THEN RETURN false; END IF;
@@ -112,8 +112,9 @@ BEGIN
 END $$;
 INSERT INTO <SCHEMA>.schema SELECT {SCHEMA};
 """  # noqa: S608
-# Triggers and foreign keys are for those who write, where the role may say so.
-ROLE = "SET session_replication_role = replica"
+# Triggers and foreign keys are for those who write, where the role may say so. For the whole
+# connection: where a function sets it, each call plans all its queries anew.
+SILENCE = "SET session_replication_role = replica"
 MAY_SILENCE_TRIGGERS = """
 SELECT rolsuper AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgenabled IN ('A', 'R'))
     AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_enabled IN ('A', 'R'))
@@ -150,9 +151,21 @@ def renewed(connection: BaseDatabaseWrapper) -> bool:
 
 class PostgreSQLImage:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self.connection, self.depth, self.copied = connection, 0, set[int]()
+        self.connection, self.copied = connection, set[int]()
+        self.silent: list[bool] = []
         self.own = connection.copy()  # It stays open, since a new one loads the catalogue anew.
         self.own.inc_thread_sharing()
+
+    @staticmethod
+    def is_allowed(connection: BaseDatabaseWrapper) -> bool:
+        """Whether the role may create a schema; it may, as the owner of the database."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE')")
+            return cursor.fetchone()[0]
+
+    @property
+    def depth(self) -> int:
+        return len(self.silent)
 
     @property
     def schema(self) -> str:
@@ -165,13 +178,11 @@ class PostgreSQLImage:
         return f"testing_pristine_{hashlib.blake2b(name, digest_size=8).hexdigest()}"
 
     def take(self) -> None:
-        self.depth += 1
-        role = ROLE if self.query(MAY_SILENCE_TRIGGERS)[0][0] else ""
-        with self.own.cursor() as cursor:
-            cursor.execute(TAKE.replace("<SCHEMA>", self.schema).replace("<ROLE>", role))
-        with suppress(
-            Error
-        ):  # The role may not, or a connection is open: the schema is not undone.
+        self.silent.append(self.query(MAY_SILENCE_TRIGGERS)[0][0])
+        self.own.close()  # The next one is as silent as it may be.
+        self.query(TAKE.replace("<SCHEMA>", self.schema))
+        # The role may not, or a connection is open: then the schema is not undone.
+        with suppress(Error):
             self.clone(str(self.connection.settings_dict["NAME"]), self.copy)
             self.copied.add(self.depth)
 
@@ -182,7 +193,8 @@ class PostgreSQLImage:
             self.copied.remove(self.depth)
             with suppress(Error), compat.server_cursor(self.connection) as cursor:
                 cursor.execute(f"DROP DATABASE {self.copy}")
-        self.depth -= 1
+        self.silent.pop()
+        self.own.close()
 
     def restore(self) -> bool:
         try:
@@ -207,7 +219,10 @@ class PostgreSQLImage:
             cursor.execute(f"CREATE DATABASE {quote(target)} TEMPLATE {quote(source)}")
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
+        new = self.own.connection is None
         with self.own.cursor() as cursor:
+            if new and self.silent and self.silent[-1]:
+                cursor.execute(SILENCE)
             cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
@@ -231,5 +246,5 @@ class PostgreSQLImage:
             if connection.settings_dict["NAME"] == name and connection.vendor == "postgresql":
                 connection.inc_thread_sharing()
                 connection.close()
-                connection.close_pool()
+                getattr(connection, "close_pool", bool)()  # Since Django 5.1.
                 connection.dec_thread_sharing()

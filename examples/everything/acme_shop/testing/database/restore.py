@@ -84,7 +84,7 @@ class RestoredDatabases:
             other = image.connection.settings_dict
             if (other["NAME"], other["HOST"]) == (name, connection.settings_dict["HOST"]):
                 return image
-        return kind(connection) if kind and is_test else None
+        return kind(connection) if kind and is_test and kind.is_allowed(connection) else None
 
     def go_back(self, depths: dict[str, int]) -> None:
         for alias, image in self.images.items():

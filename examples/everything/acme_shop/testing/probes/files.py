@@ -12,12 +12,13 @@ from typing import Any
 from django.db import connections
 
 from ..audit import Audit
+from ..database.kept import FOLDER
 from ..leaks import Leak
 from .base import Probe
 
 # A name that tempfile chose.
 RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![^/.])")
-IGNORED = ("__pycache__", "/.pytest_cache/", "/.coverage", "/.hypothesis")
+IGNORED = ("__pycache__", "/.pytest_cache", f"/{FOLDER}/", "/.coverage", "/.hypothesis")
 
 
 class Files(Probe):
