@@ -1,4 +1,4 @@
-"""What an update must make of a project, by `git merge-file` and counts of lines: nothing of update.py's own code."""
+"""What an update must make of a project: by `git merge-file` and counts of lines, without update.py's code."""
 
 import os
 import re
@@ -42,7 +42,7 @@ def three_way(mine: bytes, base: bytes, new: bytes) -> tuple[bytes, int]:
 
 
 def is_joined(mine: bytes, base: bytes, new: bytes, result: bytes) -> bool:
-    """Whether a list has each line as often as both sides ask for; a line that both added may be there once."""
+    """Whether a list has each line as often as both sides ask; one that both added may be there once."""
     sides = [Counter(text.splitlines()) for text in (mine, base, new, result)]
     for line in set().union(*sides):
         here, old, there, now = (side[line] for side in sides)
@@ -87,7 +87,7 @@ class Update(NamedTuple):
     def merged(self, path: str) -> tuple[File | None, bool]:
         """What becomes of a file of the project, and whether it conflicts."""
         mine, base, new = self.mine[path], self.base.get(path), self.new.get(path)
-        if path in self.seams and new or path in self.ignored and base not in (mine, None):
+        if (path in self.seams and new) or (path in self.ignored and base not in (mine, None)):
             return mine, False
         if mine == base:
             return new, False
@@ -109,7 +109,7 @@ class Update(NamedTuple):
     def created(self, path: str) -> File | None:
         """What becomes of a path that the project does not have."""
         new = self.new.get(path)
-        if new is None or path in self.base and path not in self.seams:
+        if new is None or (path in self.base and path not in self.seams):
             return None
         kept = self.mine.keys() & self.result.keys()
         if any(one.startswith(f"{path}/") or path.startswith(f"{one}/") for one in kept):

@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import sys
+import time
 
 import pytest
 import shapes
@@ -13,6 +14,7 @@ from releases import Repository, Subject
 TEN = "".join(f"line {number}\n" for number in range(1, 11))
 LONG = "".join(f"def step_{number}():\n    return {number}\n\n\n" for number in range(12))
 OPERATIONS = ("open", "os.", "shutil.")
+JOURNAL = ".git/template-update"
 
 
 def toy(root, **files):
@@ -97,6 +99,10 @@ def run(original, folder, instants):
     return results
 
 
+def figures(results: list[str]) -> dict[str, int]:
+    return {"times": len(results), "as before": results.count("before"), "updated": results.count("after")}
+
+
 def test_a_kill_at_some_instants(original, tmp_path):
     results = run(original, tmp_path, random.Random(7).sample(range(1, 60), 8))
 
@@ -104,11 +110,61 @@ def test_a_kill_at_some_instants(original, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_kill_at_every_instant(original, tmp_path):
+def test_a_kill_at_every_instant(original, tmp_path, record_property):
     results = run(original, tmp_path, range(1, 250))
 
     assert {*results} == {"before", "after"}
-    print(f"kills: {len(results)}, half-updated: 0, finished: {results.count('after')}")
+    record_property("killed", figures(results))
+
+
+def killed_after(project, wait, from_writing: bool, whole: bool) -> float | None:
+    """Apply in a child that is killed after a time; None when it has ended before. Its group, or it alone."""
+    reader, writer = os.pipe()
+    if not (child := os.fork()):
+        os.setsid()
+
+        def hook(event, arguments):
+            if event == "os.mkdir" and str(arguments[0]).endswith(JOURNAL):
+                os.write(writer, b"x")
+
+        sys.addaudithook(hook)
+        if not from_writing:
+            os.write(writer, b"x")
+        project.update("apply")
+        os._exit(0)
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+    start = time.perf_counter()
+    if wait is None:
+        os.waitpid(child, 0)
+        return time.perf_counter() - start
+    time.sleep(wait)
+    os.killpg(child, signal.SIGKILL) if whole else os.kill(child, signal.SIGKILL)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return None if ended else wait
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_kill_at_a_random_time(original, tmp_path, record_property, kills):
+    """Half of them anywhere, half while the result is written; the second half kills git along with it."""
+    chance = random.Random()
+    done = {writing: original.clone(tmp_path / f"done-{writing}") for writing in (False, True)}
+    lasts = {writing: killed_after(project, None, writing, True) for writing, project in done.items()}
+    before, after, results = original.files(), done[True].files(), []
+    for number in range(3 * kills):
+        if len(results) == kills:
+            break
+        project = original.clone(tmp_path / str(number))
+        writing, whole = bool(number % 2), bool(number // 2 % 2)
+        if killed_after(project, chance.uniform(0, lasts[writing]), writing, whole) is not None:
+            results.append(judge(project, before, after))
+            assert project.update("apply").code == 0
+            assert project.files() == after
+        shutil.rmtree(project.path)
+
+    assert len(results) == kills
+    record_property("killed", figures(results))
 
 
 @pytest.mark.parametrize("number", [1, 3, 5])

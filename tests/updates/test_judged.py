@@ -1,7 +1,6 @@
-"""Updates of random templates and of ours, judged by code that shares nothing with update.py (tests/support/judge.py)."""
+"""Updates of random templates and of ours, judged by tests/support/judge.py, not by update.py."""
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 import shapes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from judge import ANSWERS, File, Update, tree
+from judge import File, Update, tree
 from ownership import SPECS
 from releases import HEAD, NEXT, Repository, Subject, released
 
@@ -18,12 +17,15 @@ from releases import HEAD, NEXT, Repository, Subject, released
 PARTS = [pytest.param(part, marks=pytest.mark.slow if part else ()) for part in range(21)]
 SEAMS = ("seam.txt", "d/seam.txt")
 PATHS = (
-    "a.txt", "b.txt", "d", "d/a.txt", "d/b.txt", "d/e/c.txt", "d/e", "f/g", "own/x", "[x].txt", "-x", "ü b'.txt",
-    "x.env", "d/x.env", ".env.example", ".gitignore", "pyproject.toml", *SEAMS,
+    "a.txt", "b.txt", "d", "d/a.txt", "d/b.txt", "d/e/c.txt", "d/e", "f/g", "own/x", "[x].txt", "-x",
+    "ü b'.txt", "x.env", "d/x.env", ".env.example", ".gitignore", "pyproject.toml", *SEAMS,
 )  # fmt: skip
 LINES = [f"line {number}\n".encode() for number in range(10)]
 ODD = [b"\n", b"=======\n", b"<<<<<<< mine\n", b"windows\r\n", b"\xff\n", b"\0\n", b"end"]
-ENTRIES = [b'    "one>=1",\n', b'    "One>=2",\n', b'    "two",  # why\n', b'    "three[x]>=3",\n', b"[tool.x]\n", b"x = 1\n"]  # fmt: skip
+ENTRIES = [
+    line.encode() + b"\n"
+    for line in ('    "one>=1",', '    "One>=2",', '    "two",  # why', '    "three[x]>=3",')
+]
 
 
 def settings_of(part: int, examples: int):
@@ -47,7 +49,9 @@ def lines_for(path: str) -> st.SearchStrategy[bytes]:
 def texts(draw, path: str) -> bytes:
     lines = draw(st.lists(lines_for(path), max_size=8))
     if path.endswith(".toml"):
-        return b"[project]\ndependencies = [\n" + b"".join(line for line in lines if line[:1] == b" ") + b"]\n"
+        return (
+            b"[project]\ndependencies = [\n" + b"".join(line for line in lines if line[:1] == b" ") + b"]\n"
+        )
     if path == ".gitignore":
         lines.insert(0, b"*.env\n")
     return b"".join(lines)
@@ -102,11 +106,14 @@ def write(root: Path, files: dict[str, File]) -> None:
 
 
 def template_of(root: Path, files: dict[str, File]) -> Path:
+    (root / "template").mkdir(parents=True)
     write(root / "template", files)
     shutil.copy(shapes.ROOT / "template" / "update.py", root / "template")
     seams = ", ".join(f"/{seam}" for seam in SEAMS)
     (root / "copier.yml").write_text(f"_subdirectory: template\n_skip_if_exists: [{seams}]\n")
-    (root / "template" / f"{{{{ _copier_conf.answers_file }}}}.jinja").write_text("{{ _copier_answers | to_nice_yaml }}")
+    (root / "template" / "{{ _copier_conf.answers_file }}.jinja").write_text(
+        "{{ _copier_answers | to_nice_yaml }}"
+    )
     return root
 
 
@@ -140,15 +147,29 @@ def judge(project: Subject, base, new, seams, *arguments: str) -> Update:
     unmerged = project.git("diff", "-z", "--name-only", "--diff-filter=U").split("\0")
     assert {*unmerged} - {""} == announced
     named = {change[key] for change in plan["changes"] for key in ("path", "to")}
-    assert {path for path in mine.keys() | update.result.keys() if mine.get(path) != update.result.get(path)} <= named
+    assert {
+        path for path in mine.keys() | update.result.keys() if mine.get(path) != update.result.get(path)
+    } <= named
     assert project.git("rev-parse", "HEAD") == state[2].splitlines()[0] + "\n"
     return update
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_random_templates(part):
-    figures = {"updates": 0, "edits": 0, "conflicts": 0}
+@pytest.fixture
+def figures(record_property):
+    """Counts what was judged, for the summary of the run (tests/conftest.py)."""
+    found = {"updates": 0, "edits": 0, "conflicts": 0}
 
+    def count(update: Update) -> None:
+        found["updates"] += 1
+        found["edits"] += sum(update.base.get(path) != file for path, file in update.mine.items())
+        found["conflicts"] += len(update.announced)
+
+    yield count
+    record_property("judged", found)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_random_templates(part, figures):
     @settings_of(part, 25)
     @given(three_sides())
     def judged(sides):
@@ -161,10 +182,43 @@ def test_random_templates(part):
             project = Subject(root / "project", repository, "v1.0.0")
             replace_files(project, mine)
             own = {"update.py": tree(project.path)["update.py"]}
-            update = judge(project, base | own, new | own, {*SEAMS})
-        figures["updates"] += 1
-        figures["edits"] += sum(update.mine.get(path) != file for path, file in update.base.items())
-        figures["conflicts"] += len(update.announced)
+            figures(judge(project, base | own, new | own, {*SEAMS}))
 
     judged()
-    print(f"judged: {figures}")
+
+
+@st.composite
+def drifted(draw, base: dict[str, File], new: dict[str, File]) -> dict[str, File]:
+    """A project of ours with edits: other lines, lines and files deleted, moved, or made before."""
+    files = dict(base)
+    names = sorted(files.keys() - {"update.py"})
+    coming = sorted(new.keys() - base.keys())
+    for path in draw(st.lists(st.sampled_from(names), min_size=1, max_size=12, unique=True)):
+        fate = draw(st.sampled_from(["edited"] * 6 + ["dropped", "moved"]))
+        file = files[path] if fate == "edited" else files.pop(path)
+        if fate != "dropped":
+            files[path if fate == "edited" else f"moved/{path}"] = draw(edited(path, file))
+    for path in draw(st.lists(st.sampled_from(coming), max_size=2)) if coming else ():
+        files[path] = draw(edited(path, new[path]))
+    return without_clashes(files)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_ours(repository, tmp_path, part, figures):
+    """The shapes in turn: from the oldest release to the template as it stands, and from it to a next one."""
+    answers = [*shapes.catalogue().values()][part % len(shapes.catalogue())]
+    old, to = [(released()[0], HEAD), (HEAD, NEXT)][part % 2]
+    original = Subject(tmp_path / "original", repository, old, answers)
+    fresh = Subject(tmp_path / "fresh", repository, to, answers)
+    base, new = tree(original.path), tree(fresh.path)
+    seams = {path for path in base.keys() | new.keys() if SPECS["project"].match_file(path)}
+
+    @settings_of(part, 3)
+    @given(drifted(base, new))
+    def judged(mine):
+        with tempfile.TemporaryDirectory() as folder:
+            project = original.clone(Path(folder) / "project")
+            replace_files(project, mine)
+            figures(judge(project, base, new, seams, "--to", to))
+
+    judged()
