@@ -1,4 +1,4 @@
-"""What an update must make of a project: by `git merge-file` and counts of lines, without update.py's code."""
+"""What an update must make of a project: by `git merge-file` and counts of lines, not by update.py."""
 
 import os
 import re
