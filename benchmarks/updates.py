@@ -53,7 +53,8 @@ def main(rounds: int, projects: int) -> None:
         total = run([sys.executable, str(ROOT / "fleet.py"), str(folder / "list")], ROOT)
         check = statistics.median(turn["update.py check"] for turn in seconds)
         print(
-            f"fleet of {projects}: {total / projects / check:.2f} times a check for each, {total / projects:.2f} s CPU"
+            f"fleet: {total / projects / check:.2f} times a check for each of {projects}, "
+            f"{total / projects:.2f} s CPU"
         )
 
 
