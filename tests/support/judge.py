@@ -32,7 +32,9 @@ def tree(root: Path) -> Tree:
 
 
 def three_way(mine: bytes, base: bytes, new: bytes) -> tuple[bytes, int]:
-    """What git makes of three versions, and its number of conflicts: 255 when one is binary."""
+    """What git makes of three versions, and its number of conflicts: 255 when both sides changed a binary."""
+    if mine in (base, new) or base == new:
+        return new if mine == base else mine, 0
     with tempfile.TemporaryDirectory() as folder:
         for name, text in (("mine", mine), ("base", base), ("new", new)):
             Path(folder, name).write_bytes(text)
@@ -95,8 +97,6 @@ class Update(NamedTuple):
             return mine, False
         old = base or File(b"", new.executable)
         executable = new.executable if mine.executable == old.executable else mine.executable
-        if mine.text in (old.text, new.text) or old.text == new.text:
-            return File(new.text if mine.text == old.text else mine.text, executable), False
         text, conflicts = three_way(mine.text, old.text, new.text)
         if conflicts == 255:
             return mine, True
