@@ -1,11 +1,14 @@
 """CPU of `update.py check` and `apply` against `copier update`, and of a fleet against checks one by one.
 
-    .cache/tools/bin/python benchmarks/updates.py [rounds] [projects]
+    .cache/tools/bin/python benchmarks/updates.py [rounds] [projects] [files]
+
+Last comes the memory of a check in a project with so many files of its own.
 
 All in one run, on one processor, a process for each command. Projects are of the default shape with one
 edit; those of the fleet have names of their own.
 """
 
+import os
 import statistics
 import subprocess
 import sys
@@ -27,7 +30,7 @@ COMMANDS = {
 }
 
 
-def main(rounds: int, projects: int) -> None:
+def main(rounds: int, projects: int, files: int) -> None:
     cpu.keep_to_one_processor()
     with tempfile.TemporaryDirectory() as name, releases.git_environment():
         folder = Path(name)
@@ -57,6 +60,14 @@ def main(rounds: int, projects: int) -> None:
             f"{total / projects:.2f} s CPU"
         )
 
+        before = memory(COMMANDS["update.py check"], project.path)
+        project.write("manage.py", None)  # Looked for under another name.
+        for number in range(files):
+            project.write(f"own/{number % 100}/{number}.txt", f"{number}\n" * 1000)
+        project.commit()
+        grown = memory(COMMANDS["update.py check"], project.path) / before
+        print(f"memory of a check with {files} more files: {grown:.2f} times that without")
+
 
 def template(folder: Path) -> releases.Repository:
     """Our template as it stands, and a next release that changes every file."""
@@ -82,6 +93,12 @@ def run(command: list[str], folder: Path) -> float:
     return cpu.of_children() - before
 
 
+def memory(command: list[str], folder: Path) -> int:
+    """The most that a command held at a time."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    return os.wait4(process.pid, 0)[2].ru_maxrss
+
+
 if __name__ == "__main__":
     numbers = [int(text) for text in sys.argv[1:]]
-    main(*numbers, *[5, 20][len(numbers) :])
+    main(*numbers, *[5, 20, 20_000][len(numbers) :])
