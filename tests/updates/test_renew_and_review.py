@@ -80,7 +80,7 @@ def test_renew_says_that_there_is_nothing_newer(project):
     outcome = project.update("renew")
 
     assert (outcome.code, changed(project)) == (0, [])
-    assert "is that of v3.0.0" in outcome.err
+    assert "is that of v3.0.0. Nothing was changed." in outcome.err
 
 
 def test_review_finds_a_binary_that_was_lost(project):
