@@ -441,7 +441,7 @@ def merge(path: str, here: File, base: File | None, new: File) -> tuple[File, bo
 
 
 HUNK = re.compile(
-    rb"^<{7} before updating\n(.*?)^\|{7} last update\n(.*?)^={7}\n(.*?)^>{7} after updating\n",
+    rb"^<{7} before updating\r?\n(.*?)^\|{7} last update\r?\n(.*?)^={7}\r?\n(.*?)^>{7} after updating\r?\n",
     re.MULTILINE | re.DOTALL,
 )
 # An entry of a list of dependencies: the package's name, for one that both sides add differently.
@@ -473,7 +473,7 @@ def join(text: bytes, path: str) -> bytes | None:
         return hunk[0]
 
     joined = HUNK.sub(both, text)
-    return None if HUNK.search(joined) else joined
+    return None if b"<<<<<<< before updating" in joined else joined
 
 
 def is_union(here: bytes, base: bytes, new: bytes, joined: bytes) -> bool:

@@ -95,7 +95,15 @@ def changed(draw, base: dict[str, File]) -> dict[str, File]:
 def three_sides(draw):
     paths = draw(st.lists(st.sampled_from(PATHS), min_size=1, max_size=6, unique=True))
     base = without_clashes({path: File(draw(texts(path)), draw(st.booleans())) for path in paths})
-    return base, draw(changed(base)), draw(changed(base))
+    windows = set(draw(st.lists(st.sampled_from(PATHS), max_size=3)))
+    sides = base, draw(changed(base)), draw(changed(base))
+    return tuple(
+        {path: with_crlf(file) if path in windows else file for path, file in side.items()} for side in sides
+    )
+
+
+def with_crlf(file: File) -> File:
+    return file._replace(text=file.text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
 
 
 def write(root: Path, files: dict[str, File]) -> None:
