@@ -88,11 +88,11 @@ class Host:
         clone.path = self.folder / name
         return clone
 
-    def week(self, **env) -> tuple[str, str]:
+    def week(self, project: Subject | None = None, **env) -> tuple[str, str]:
         """Run the job; returns the proposal's commit, or "", and what the host was asked."""
         self.weeks += 1
         (self.folder / "calls").unlink(missing_ok=True)
-        project = self.clone(f"week{self.weeks}")
+        project = project or self.clone(f"week{self.weeks}")
         done = run(project, self.provider, "propose", self.folder / f"bin{self.weeks}", **self.env, **env)
         assert done.returncode == 0, done.stdout + done.stderr
         self.said = done.stdout
@@ -113,6 +113,19 @@ def test_the_same_content_is_the_same_commit(host):
 
     assert first == second != ""
     assert MERGED in asked
+
+
+def test_a_work_tree_that_is_used_again(host):
+    """As GitLab's runners do: they fetch, check out the commit, and clean."""
+    first, _ = host.week()
+    project = object.__new__(Subject)
+    project.path = host.folder / "week1"
+    for command in ("fetch origin", "checkout --force --detach origin/main", "clean -ffdx"):
+        project.git(*command.split())
+
+    second, _ = host.week(project)
+
+    assert second == first
 
 
 def test_commits_of_people_are_kept_on_the_proposal(host):
@@ -211,3 +224,13 @@ def test_an_update_made_elsewhere_is_reviewed(repository, tmp_path, provider, up
     else:
         assert done.returncode == 2
         assert "unfinished: resolve the conflicts in manage.py" in done.stderr
+
+
+def test_the_required_review_passes_requests_that_update_nothing(repository, tmp_path):
+    project = Subject(tmp_path / "project", repository, HEAD)
+    project.write("own.txt", "mine\n")
+    project.commit()
+
+    done = run(project, "github", "review", tmp_path / "bin", BASE="HEAD~1")
+
+    assert (done.returncode, done.stderr) == (0, ""), "it does not run update.py"
