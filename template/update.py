@@ -168,9 +168,6 @@ class Repository:
     head: str
 
 
-# Git -------------------------------------------------------------------------------------------------------------
-
-
 def configuration(settings: list[tuple[str, str]]) -> dict[str, str]:
     """Settings as git reads them from the environment."""
     names = {"GIT_CONFIG_COUNT": str(len(settings))}
@@ -301,9 +298,6 @@ def twin(repository: Repository, commit: str, folder: Path) -> Path:
     return copy / repository.prefix
 
 
-# Files and renders -----------------------------------------------------------------------------------------------
-
-
 def look(root: Path, path: str) -> File | str | None:
     """What a path holds, None for nothing; a sentence when something is in the way."""
     file = root / path
@@ -407,9 +401,6 @@ def no_room(error: BaseException | None) -> bool:
         getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         or no_room(error.__cause__ or error.__context__)
     )
-
-
-# Merging ---------------------------------------------------------------------------------------------------------
 
 
 def merge(path: str, here: File, base: File | None, new: File) -> tuple[File, bool]:
@@ -521,9 +512,6 @@ def nearest(path: str, text: bytes, others: dict[str, int], read: Any) -> str:
         if min(matcher.real_quick_ratio(), matcher.quick_ratio()) > least < matcher.ratio():
             found, best = name, matcher.ratio()
     return found
-
-
-# The plan --------------------------------------------------------------------------------------------------------
 
 
 def make_plan(
@@ -647,16 +635,12 @@ def compare(plan: Plan, repository: Repository, project: Path, seam: Any, templa
     """Fill in the plan, path by path. `project` is here, or the twin after its migrations."""
     base, new = plan.base, plan.new
     every = sorted(base.keys() | new.keys())
-    index, url, text = (
-        read_index(project),
-        template.url_expanded,
-        (repository.root / ANSWERS).read_bytes(),
-    )
+    index, url, root = read_index(project), template.url_expanded, repository.root
     free = (path for path in every if not isinstance(look(project, path), str))
     stdin = b"\0".join(os.fsencode(path) for path in free)
     said = paths("check-ignore", "--stdin", "--no-index", cwd=project, stdin=stdin, ok=(0, 1))
     ignored = {*said} - index.keys()
-    found = {path: look(repository.root if path in ignored else project, path) for path in every}
+    found = {path: look(root if path in ignored else project, path) for path in every}
     as_git_has_it(found, plan, index, project)
     if left := leftovers(project, found):
         raise unfinished(left)
@@ -666,7 +650,7 @@ def compare(plan: Plan, repository: Repository, project: Path, seam: Any, templa
         if isinstance(here, File) and here.mode == LINK != getattr(coming or old, "mode", LINK):
             here = "a link here"
         blocked, here = (here, None) if isinstance(here, str) else ("", here)
-        if path == SELF and here not in (None, old, coming) and is_released(here, plan, url, text):
+        if path == SELF and here not in (None, old, coming) and is_released(here, plan, url, root):
             old = here  # `renew` has brought it.
         change: Change | None = None
         if not blocked:
@@ -882,8 +866,6 @@ def refusal(plan: Plan, repository: Repository, trust: bool) -> str:
         )
     return BUSY if (repository.folder / "index.lock").exists() else ""
 
-
-# The journal -----------------------------------------------------------------------------------------------------
 
 BUSY = (
     "Another git command is running in this repository, or one has crashed: wait until it has ended, "
@@ -1115,9 +1097,6 @@ def mark_conflicts(
     return copy.read_bytes()
 
 
-# Commands --------------------------------------------------------------------------------------------------------
-
-
 def review(repository: Repository, base: str) -> list[str]:
     """Edits lost by the update since the commit `base` that `apply` would have kept."""
     root, lost = repository.root, []
@@ -1140,10 +1119,10 @@ def review(repository: Repository, base: str) -> list[str]:
     return lost
 
 
-def is_released(here: File, plan: Plan, url: str, answers: bytes) -> bool:
+def is_released(here: File, plan: Plan, url: str, root: Path) -> bool:
     """Whether update.py is that of a later release, as `renew` brings it."""
     with contextlib.suppress(Stop), tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, answers = Path(name), (root / ANSWERS).read_bytes()
         printed = git("ls-remote", "--tags", "--refs", url, cwd=folder).decode()
         for number, tag in enumerate(re.findall(r"refs/tags/(\S+)", printed)):
             with contextlib.suppress(InvalidVersion, Stop):
@@ -1265,16 +1244,12 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     option = parser.add_argument
     option("base", nargs="?", metavar="BASE", help="review: the commit before the update")
     option(
-        "--to",
-        metavar="REF",
-        help="release to update to (default: the newest); `:current:` to change answers only",
+        "--to", metavar="REF", help="release (default: the newest); `:current:` to change answers"
     )
     option("-d", "--data", action="append", default=[], metavar="NAME=VALUE", help="set an answer")
     option("--json", action="store_true", help="print the preview as JSON")
     option(
-        "--conflicts",
-        action="store_true",
-        help="apply: update despite conflicts, and mark them in the files",
+        "--conflicts", action="store_true", help="apply: update, and mark conflicts in the files"
     )
     option("--trust", action="store_true", help="run the template's migrations")
     options = parser.parse_args(argv)
