@@ -666,7 +666,8 @@ def compare(plan: Plan, repository: Repository, project: Path, seam: Any, templa
             plan.pristine += here == old
             plan.deleted += [path] * (here is None)
             plan.edited += [path] * (here not in (None, old))
-        plan.changes += [change] * (change is not None)
+        if change:
+            plan.changes.append(change)
     find_renames(plan, index, project)
     plan.changes.sort(key=lambda change: (ORDER.index(change.verdict), change.path))
     for change in plan.changes:
@@ -737,8 +738,8 @@ def find_renames(plan: Plan, index: dict[str, Index], project: Path) -> None:
         change.verdict, change.to, change.result = "renamed", heir, None
         change.note = f"to {heir}; edits made here are carried over"
         added.pop(heir).result = merged  # Each new file takes the edits of one old file only.
-    gone = [path for path in plan.base if plan.here[path] is None]
-    if gone := [change for change in plan.of("deleted") if change.path in gone]:
+    absent = {path for path in plan.base if plan.here[path] is None}
+    if gone := [change for change in plan.of("deleted") if change.path in absent]:
         own = (project / path for path in index if path not in plan.base and path != ANSWERS)
         files = (file for file in own if file.is_file())
         sizes = {file.relative_to(project).as_posix(): file.lstat().st_size for file in files}
@@ -1270,8 +1271,8 @@ def main(argv: list[str] | None = None, root: Path | None = None) -> int:
     warnings.simplefilter("ignore")
     try:
         return run(options, (root or Path(__file__).parent).resolve())
-    except Stop as reason:
-        return say(2, str(reason))
+    except Stop as stop:
+        return say(2, str(stop))
     except KeyboardInterrupt:
         return say(2, "Interrupted. Nothing was changed.")
     except Exception as error:
