@@ -40,7 +40,11 @@ def run(project, provider, job, folder, **env):
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, **GIT_ENVIRONMENT, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **env}
+    # The job says who commits.
+    plain = {
+        key: text for key, text in GIT_ENVIRONMENT.items() if not key.startswith(("GIT_AUTHOR", "GIT_COM"))
+    }
+    env = {**os.environ, **plain, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **env}
     env["REPORT"] = str(project.path / ".git" / "report.md")
     for script in scripts(project, provider, job):
         command = ["bash", "-e", "-o", "pipefail", "-c", script]
