@@ -378,16 +378,15 @@ def release(
             ) from error
         if stop := owned_by_another(text) or NO_GIT * isinstance(error, plumbum.CommandNotFound):
             raise Stop(stop) from error
+        asked = data is not None and isinstance(error, CopierError | ValueError)
         gone = "did not match|unknown revision|invalid reference|not our ref"
         reason = text.splitlines()[-1].rstrip(".")
         if ref and (re.search(gone, text, re.IGNORECASE) or repr(ref) in text):
             reason = f"release {ref} does not exist"
         elif re.search("could not read Username|Authentication failed|Permission denied|403", text):
             reason = "git has no credential for it, or one without access"
-        elif (
-            data is not None and isinstance(error, CopierError | ValueError) and "Local" not in text
-        ):
-            answer = " ".join(text.split()).rstrip(".")  # A bad one.
+        elif asked and not text.startswith("Local template"):
+            answer = " ".join(text.split()).rstrip(".")
             raise Stop(f"{answer}: answer it with --data.") from error
     raise Stop(
         f"The template at {source} cannot be used: {reason}. If the template has moved, or this path is "
