@@ -111,7 +111,8 @@ class Update(NamedTuple):
         new = self.new.get(path)
         if new is None or (path in self.base and path not in self.seams):
             return None
-        kept = self.mine.keys() & self.result.keys()
+        # An edited file is in the way, also when the template renames it and its edits move along.
+        kept = {one for one in self.mine if one in self.result or self.mine[one] != self.base.get(one)}
         if any(one.startswith(f"{path}/") or path.startswith(f"{one}/") for one in kept):
             return None
         for folder in PurePosixPath(path).parents[:-1] if path not in self.base else ():
