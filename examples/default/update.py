@@ -463,7 +463,7 @@ def join(text: bytes, path: str) -> bytes | None:
         return hunk[0]
 
     joined = HUNK.sub(both, text)
-    return None if b"<<<<<<< before updating" in joined else joined
+    return None if re.search(rb"^<{7} before", joined, re.MULTILINE) else joined
 
 
 def is_union(here: bytes, base: bytes, new: bytes, joined: bytes) -> bool:
