@@ -47,7 +47,7 @@ def lines_for(path: str) -> st.SearchStrategy[bytes]:
 
 @st.composite
 def texts(draw, path: str) -> bytes:
-    lines = draw(st.lists(lines_for(path), max_size=8))
+    lines = draw(st.lists(lines_for(path), min_size=2, max_size=8))
     if path.endswith(".toml"):
         return (
             b"[project]\ndependencies = [\n" + b"".join(line for line in lines if line[:1] == b" ") + b"]\n"
@@ -60,7 +60,7 @@ def texts(draw, path: str) -> bytes:
 @st.composite
 def edited(draw, path: str, file: File) -> File:
     lines = file.text.splitlines(keepends=True)
-    for _ in range(draw(st.integers(0, 3))):
+    for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(lines)))
         new = draw(st.lists(lines_for(path), max_size=2))
         lines[at : at + draw(st.integers(0, 2))] = new
@@ -93,7 +93,7 @@ def changed(draw, base: dict[str, File]) -> dict[str, File]:
 
 @st.composite
 def three_sides(draw):
-    paths = draw(st.lists(st.sampled_from(PATHS), min_size=1, max_size=6, unique=True))
+    paths = draw(st.lists(st.sampled_from(PATHS), min_size=4, max_size=8, unique=True))
     base = without_clashes({path: File(draw(texts(path)), draw(st.booleans())) for path in paths})
     windows = set(draw(st.lists(st.sampled_from(PATHS), max_size=3)))
     sides = base, draw(changed(base)), draw(changed(base))
