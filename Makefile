@@ -77,7 +77,7 @@ snapshot: $(TOOLS)/installed ## keep this release for the update tests of later 
 
 release-check: $(TOOLS)/installed ## check that this commit can be released
 	$(TOOLS)/bin/python tests/support/release.py check
-	HERMETIC_REQUIRE_ALL=1 $(PYTEST) -m "slow or not slow" tests/updates/test_updates.py tests/updates/test_fleet.py tests/updates/test_scenarios.py tests/updates/test_migrations.py
+	HERMETIC_REQUIRE_ALL=1 $(PYTEST) -m "slow or not slow" tests/updates/test_updates.py tests/updates/test_fleet.py tests/updates/test_scenarios.py tests/updates/test_migrations.py tests/updates/test_judged.py tests/updates/test_interrupted.py
 
 release-notes: $(TOOLS)/installed ## print this version's entry of CHANGELOG.md
 	@$(TOOLS)/bin/python tests/support/release.py notes

@@ -21,12 +21,13 @@ import json
 import multiprocessing
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import copier._main
+import copier._template
 import jinja2
 
 COLUMNS = (
@@ -48,45 +49,32 @@ LEAKS = re.compile(r"\bmark\.leaks\(([^)]*)\)|^\s*isolation\s*=\s*\W?(warn|off)"
 
 @functools.cache
 def update():
-    """The template's update.py, with renders and compiled Jinja kept for projects that share them."""
+    """The template's update.py; each release is cloned once a process, each piece of Jinja compiled once."""
     spec = importlib.util.spec_from_file_location("update", Path(__file__).parent / "template" / "update.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["update"] = module
     spec.loader.exec_module(module)
     module.set_environment()
+    # Undocumented, seen in Copier 9.19.1: where a worker finds its template, what it removes at the end, and
+    # a question to git about each file for an index, which a render does not have.
+    copier._main.Template = functools.cache(copier._main.Template)
+    copier._template.Template._cleanup = lambda *arguments: None
+    copier._main.Worker._sync_git_index_executable_bit = lambda *arguments: None
     compile_once = functools.lru_cache(100_000)(jinja2.Environment.compile)
     jinja2.Environment.compile = lambda self, *arguments, **options: compile_once(
-        self.shared, *arguments, **options
+        alike(self), *arguments, **options
     )
-    jinja2.Environment.shared = property(environment)
-    kept, release = {}, module.release
-
-    def release_once(target, source, ref, answers, data=None, **options):
-        key = (source, ref, answers, repr(data), repr(options))
-        if key not in kept:
-            folder = Path(tempfile.mkdtemp(prefix="fleet-")) / "render"
-            kept[key] = release(folder, source, ref, answers, data, **options), folder
-        worker, folder = kept[key]
-        shutil.copytree(folder, target)
-        return worker
-
-    module.release = release_once
-    # Undocumented, seen in 9.19.1: asks git about each file for an index, which a render does not have.
-    module.Worker._sync_git_index_executable_bit = lambda *arguments: None
     return module
 
 
 ENVIRONMENTS = {}
+SYNTAX = jinja2.Environment.__init__.__code__.co_varnames[1:12]
 
 
-def environment(this: jinja2.Environment) -> jinja2.Environment:
-    """One environment for all that compile alike."""
-    key = (
-        type(this),
-        this.undefined,
-        *(getattr(this, name) for name in jinja2.Environment.__init__.__code__.co_varnames[1:12]),
-    )
-    return ENVIRONMENTS.setdefault(key, this)
+def alike(environment: jinja2.Environment) -> jinja2.Environment:
+    """The first environment that compiles as this one does."""
+    key = type(environment), environment.undefined, *(getattr(environment, name) for name in SYNTAX)
+    return ENVIRONMENTS.setdefault(key, environment)
 
 
 def look_at(project: str, to: str | None) -> dict:
@@ -206,7 +194,12 @@ def main() -> int:
     rows = {}
     context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
     update()
-    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="fleet-") as folder,
+        concurrent.futures.ProcessPoolExecutor(
+            os.cpu_count(), context, initializer=setattr, initargs=(tempfile, "tempdir", folder)
+        ) as pool,
+    ):
         waiting = {pool.submit(look_at, project, options.to): project for project in projects}
         for number, done in enumerate(concurrent.futures.as_completed(waiting), 1):
             rows[waiting[done]] = done.result()

@@ -49,7 +49,7 @@ import tempfile
 import tomllib
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,17 +68,7 @@ except ImportError:  # Windows.
 
 ANSWERS, SELF = ".copier-answers.yml", "update.py"
 # In the table's order: what a person must decide, what plain Copier would lose, the rest.
-VERDICTS = [
-    "conflict",
-    "LOST",
-    "WIPED",
-    "renamed",
-    "deleted",
-    "merge",
-    "update",
-    "added",
-    "removed",
-]
+ORDER = ["conflict", "LOST", "WIPED", "renamed", "deleted", "merge", "update", "added", "removed"]
 MARKERS = re.compile(
     rb"^<{7} before updating\r?$.*?^={7}\r?$.*?^>{7} after updating\r?$", re.MULTILINE | re.DOTALL
 )
@@ -103,6 +93,8 @@ GIT_ENVIRONMENT = re.compile(
 )
 REDIRECTS = ("core.worktree", "core.bare", "core.hookspath", "core.fsmonitor", "include")
 LINK = 0o120000
+NOT_APPLIED = "the template's changes to it are not applied"
+NO_GIT = "git is not installed, and an update needs it: install git."
 
 
 class Stop(Exception):
@@ -176,64 +168,53 @@ class Repository:
     head: str
 
 
-# Git -------------------------------------------------------------------------------------------------------------
+def configuration(settings: list[tuple[str, str]]) -> dict[str, str]:
+    """Settings as git reads them from the environment."""
+    names = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings):
+        names |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return names
 
 
 def set_environment() -> None:
     """Keep git's environment from redirecting us, and override the user's configuration."""
-    count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
-    pairs = [
-        (os.environ.get(f"GIT_CONFIG_KEY_{n}", ""), os.environ.get(f"GIT_CONFIG_VALUE_{n}", ""))
-        for n in range(count)
-    ]
+    given = range(int(os.environ.get("GIT_CONFIG_COUNT") or 0))
+    keys, values = (
+        [os.environ.get(f"GIT_CONFIG_{part}_{n}", "") for n in given] for part in ("KEY", "VALUE")
+    )
     # These stay: one may be a token for the template.
-    pairs = [(key, value) for key, value in pairs if key and not key.lower().startswith(REDIRECTS)]
+    pairs = zip(keys, values, strict=True)
+    kept = [pair for pair in pairs if pair[0] and not pair[0].lower().startswith(REDIRECTS)]
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         if not GIT_ENVIRONMENT.fullmatch(name):
             del os.environ[name]
-    names: dict[str, str] = {}
+    os.environ.update(configuration([*kept, *GIT.items()]))
     # Copier runs git in what it renders, to set modes: with core.fileMode it does not look at a .git there.
-    for settings in (GIT, {**GIT, "core.fileMode": "true"}):
-        every = [*pairs, *settings.items()]
-        names = {
-            f"GIT_CONFIG_{part}_{n}": text
-            for n, pair in enumerate(every)
-            for part, text in zip(("KEY", "VALUE"), pair, strict=True)
-        }
-        names["GIT_CONFIG_COUNT"] = str(len(every))
-        if settings is GIT:
-            os.environ.update(names)
+    copiers = configuration([*kept, *GIT.items(), ("core.fileMode", "true")])
     for name in {*plumbum.local.env.getdict()} - {*os.environ}:
         if name.startswith("GIT_"):
             del plumbum.local.env[name]
-    plumbum.local.env.update({**os.environ, **names})
+    plumbum.local.env.update({**os.environ, **copiers})
 
 
 def git(
     *command: str, cwd: Path, stdin: bytes | None = None, ok: tuple[int, ...] = (0,), **env: str
 ) -> bytes:
+    options: Any = {"cwd": cwd, "input": stdin, "capture_output": True}
     try:
-        done = subprocess.run(  # noqa: S603
-            ["git", *command],  # noqa: S607
-            cwd=cwd,
-            input=stdin,
-            capture_output=True,
-            env={**os.environ, **env},
-        )
+        done = subprocess.run(["git", *command], env={**os.environ, **env}, **options)  # noqa: S603, S607
     except FileNotFoundError:
         if cwd.is_dir():
-            raise Stop("git is not installed, and an update needs it: install git.") from None
+            raise Stop(NO_GIT) from None
         raise
     if done.returncode not in ok:
-        text = done.stderr.decode(errors="replace").strip()
-        raise Stop(
-            owned_by_another(text) or f"git {command[0]} failed in {cwd}: {' '.join(text.split())}."
-        )
+        text = " ".join(done.stderr.decode(errors="replace").split())
+        raise Stop(owned_by_another(text) or f"git {command[0]} failed in {cwd}: {text}.")
     return done.stdout
 
 
 def owned_by_another(text: str) -> str:
-    if not (found := re.search(r"dubious ownership in repository at '(.*)'", text)):
+    if not (found := re.search(r"dubious ownership in repository at '(.*?)'", text)):
         return ""
     return (
         f"git refuses {found[1]}, since it belongs to another user: work as that user, or trust it with "
@@ -253,12 +234,10 @@ def paths(command: str, *options: str, cwd: Path, **others: Any) -> list[str]:
 
 
 def find_repository(root: Path) -> Repository:
-    """The repository of the project. Stop without a commit, or with an unfinished merge."""
+    """The repository of the project. Stop without a commit."""
+    asked = ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
     try:
-        top, folder = (
-            Path(line("rev-parse", option, cwd=root))
-            for option in ("--show-toplevel", "--absolute-git-dir")
-        )
+        top, folder, prefix = os.fsdecode(git("rev-parse", *asked, cwd=root)).split("\n")[:3]
         head = line("rev-parse", "--verify", "HEAD", cwd=root)
     except Stop as stop:
         if not re.search("not a git repository|single revision", str(stop)):
@@ -267,7 +246,7 @@ def find_repository(root: Path) -> Repository:
             f"{root} has no git history, which an update needs: "
             'run `git init && git add -A && git commit -m "Start"` first.'
         ) from None
-    return Repository(root, top, line("rev-parse", "--show-prefix", cwd=root), folder, head)
+    return Repository(root, Path(top), prefix, Path(folder), head)
 
 
 def touched(root: Path) -> set[str]:
@@ -286,10 +265,8 @@ def read_index(root: Path) -> dict[str, Index]:
 
 
 def read_blobs(root: Path, blobs: list[str]) -> Iterator[bytes]:
-    printed = git(
-        "cat-file", "--batch", cwd=root, stdin="".join(f"{blob}\n" for blob in blobs).encode()
-    )
-    at = 0
+    stdin = "".join(f"{blob}\n" for blob in blobs).encode()
+    printed, at = git("cat-file", "--batch", cwd=root, stdin=stdin), 0
     for _ in blobs:
         end = printed.index(b"\n", at)
         size = int(printed[at:end].split()[2])
@@ -297,7 +274,7 @@ def read_blobs(root: Path, blobs: list[str]) -> Iterator[bytes]:
         at = end + size + 2
 
 
-def unfinished(names: list[str]) -> Stop:
+def unfinished(names: Iterable[str]) -> Stop:
     return Stop(
         f"An earlier update is unfinished: resolve the conflicts in {', '.join(sorted(names))} "
         "and commit, or undo it with `git reset --hard`."
@@ -306,34 +283,19 @@ def unfinished(names: list[str]) -> Stop:
 
 def twin(repository: Repository, commit: str, folder: Path) -> Path:
     """The project as of a commit, in another repository: what is done there does not happen here."""
-    copy = folder / "twin"
+    copy, index = folder / "twin", {"GIT_INDEX_FILE": str(folder / "index")}
     with contextlib.suppress(Stop):
         tree = line("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}", cwd=repository.top)
-        index = {"GIT_INDEX_FILE": str(folder / "index")}
         git("read-tree", tree, cwd=repository.top, **index)
-        every = [
-            "-c",
-            "core.sparseCheckout=false",
-            "checkout-index",
-            "--all",
-            "--quiet",
-            f"--prefix={copy}/",
-        ]
-        git(*every, cwd=repository.top, **index)
+        every = ["checkout-index", "--all", "--quiet", f"--prefix={copy}/"]
+        git("-c", "core.sparseCheckout=false", *every, cwd=repository.top, **index)
     if not copy.is_dir():
         raise Stop(f"This repository has no commit {commit}: fetch it, or name another.")
-    who = {
-        f"GIT_{role}_{part}": "update.py"
-        for role in ("AUTHOR", "COMMITTER")
-        for part in ("NAME", "EMAIL")
-    }
     git("init", "--quiet", cwd=copy)
     git("add", "--all", "--force", cwd=copy)
-    git("commit", "--quiet", "--allow-empty", "--message", commit, cwd=copy, **who)
+    who = ["-c", "user.name=update.py", "-c", "user.email=update.py"]
+    git(*who, "commit", "--quiet", "--allow-empty", "--message", commit, cwd=copy)
     return copy / repository.prefix
-
-
-# Files and renders -----------------------------------------------------------------------------------------------
 
 
 def look(root: Path, path: str) -> File | str | None:
@@ -356,33 +318,28 @@ def look(root: Path, path: str) -> File | str | None:
 def tree(root: Path) -> dict[str, File]:
     """Every file of a rendered tree except the answers file. Stop when a path is one of git's."""
     found = {}
-    for folder, folders, files in os.walk(root):
-        for name in [*folders, *files]:
-            path = (Path(folder) / name).relative_to(root).as_posix()
-            if re.fullmatch(
-                r"\.git[ .]*|git~1",
-                re.sub(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]|::?\$.*", "", name),
-                re.IGNORECASE,
-            ):
-                raise Stop(
-                    f"The template renders {path}, which is git's: a file there can run code. Nothing was changed; "
-                    "report it to the template's maintainers."
-                )
-            if isinstance(file := look(root, path), File) and path != ANSWERS:
-                found[path] = file
-    return dict(sorted(found.items()))
+    for file in sorted(root.rglob("*")):
+        path = file.relative_to(root).as_posix()
+        plain = re.sub(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]|::?\$.*", "", file.name)
+        if re.fullmatch(r"\.git[ .]*|git~1", plain, re.IGNORECASE):
+            raise Stop(
+                f"The template renders {path}, which is git's: a file there can run code. Nothing was changed; "
+                "report it to the template's maintainers."
+            )
+        if isinstance(content := look(root, path), File) and path != ANSWERS:
+            found[path] = content
+    return found
 
 
 def recorded(root: Path) -> dict[str, Any]:
     """The answers file. Stop when it names no source or release to update from."""
-    file = root / ANSWERS
-    if not file.is_file():
+    if not (root / ANSWERS).is_file():
         raise Stop(
             f"{root} has no {ANSWERS}: run this command in a project made from the template."
         )
     try:
-        answers = yaml.safe_load(file.read_bytes())
-        source, commit = answers["_src_path"], answers["_commit"]
+        answers = yaml.safe_load((root / ANSWERS).read_bytes())
+        source, commit = answers["_src_path"], str(answers["_commit"])
     except (yaml.YAMLError, KeyError, TypeError, UnicodeError):
         raise Stop(
             f"{ANSWERS} no longer has _src_path or _commit: "
@@ -390,65 +347,47 @@ def recorded(root: Path) -> dict[str, Any]:
             f"`git checkout COMMIT -- {ANSWERS}`."
         ) from None
     try:
-        Version(str(commit))
+        Version(commit)
     except InvalidVersion:
         raise Stop(
             f"{ANSWERS} records _commit {commit}, which is no release of {source}: "
             "set it to the closest release and commit that."
         ) from None
-    return answers
-
-
-def render(
-    target: Path, source: str, ref: str | None, answers: bytes, data: dict[str, Any], **options: Any
-) -> Any:
-    """Render a release into a new folder, with the answers of the file and defaults for the rest."""
-    target.mkdir()
-    (target / ANSWERS).write_bytes(answers)
-    # Undocumented: copier.errors, copier._main; the worker's template, answers and match_skip. Seen in 9.19.1.
-    return as_operation("update")(copier.run_copy)(
-        source, target, data=data, vcs_ref=ref, skip_tasks=True, **UNASKED, **options
-    )
+    return {**answers, "_commit": commit}
 
 
 def release(
-    target: Path,
-    source: str,
-    ref: str | None,
-    answers: bytes,
-    data: dict[str, Any] | None = None,
-    **options: Any,
+    target: Path, source: str, ref: str | None, answers: bytes, data: Any = None, **options: Any
 ) -> Any:
-    """Render a release, with the answers in `data` if given. Stop with the reason when that fails."""
+    """Render a release into a new folder: `data`, else the answers file's, else defaults. Stop when that fails."""
+    target.mkdir()
+    (target / ANSWERS).write_bytes(answers)
+    options |= {"data": data or {}, "vcs_ref": ref, "skip_tasks": True, **UNASKED}
     try:
-        return render(target, source, ref, answers, data or {}, **options)
+        # Undocumented: copier.errors, copier._main; the worker's template, answers and match_skip. Seen in 9.19.1.
+        return as_operation("update")(copier.run_copy)(source, target, **options)
     except UnsafeTemplateError:
         raise Stop(
             f"Release {ref or 'newest'} of {source} renders with Jinja extensions, which are code: read them first, then add --trust."
         ) from None
     except Exception as error:  # From Copier, a validator, or git.
         text = str(getattr(error, "stderr", "") or error).strip() or type(error).__name__
-        gone = "did not match|unknown revision|invalid reference|not our ref"
         if no_room(error) or "No space left" in text:
             raise Stop(
                 f"The disk is full ({tempfile.gettempdir()}): free some space and repeat. Nothing was changed."
             ) from error
-        if stop := owned_by_another(text):
+        if stop := owned_by_another(text) or NO_GIT * isinstance(error, plumbum.CommandNotFound):
             raise Stop(stop) from error
-        if isinstance(error, plumbum.CommandNotFound):
-            raise Stop("git is not installed, and an update needs it: install git.") from error
+        asked = data is not None and isinstance(error, CopierError | ValueError)
+        gone = "did not match|unknown revision|invalid reference|not our ref"
+        reason = text.splitlines()[-1].rstrip(".")
         if ref and (re.search(gone, text, re.IGNORECASE) or repr(ref) in text):
             reason = f"release {ref} does not exist"
         elif re.search("could not read Username|Authentication failed|Permission denied|403", text):
             reason = "git has no credential for it, or one without access"
-        elif (
-            data is not None
-            and isinstance(error, CopierError | ValueError)
-            and not re.search("^Local template", text)
-        ):  # A bad answer.
-            raise Stop(f"{' '.join(text.split()).rstrip('.')}: answer it with --data.") from error
-        else:
-            reason = text.splitlines()[-1].rstrip(".")
+        elif asked and not text.startswith("Local template"):
+            answer = " ".join(text.split()).rstrip(".")
+            raise Stop(f"{answer}: answer it with --data.") from error
     raise Stop(
         f"The template at {source} cannot be used: {reason}. If the template has moved, or this path is "
         f"relative, set _src_path in {ANSWERS} to its current location and commit that. If the release's "
@@ -461,9 +400,6 @@ def no_room(error: BaseException | None) -> bool:
         getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         or no_room(error.__cause__ or error.__context__)
     )
-
-
-# Merging ---------------------------------------------------------------------------------------------------------
 
 
 def merge(path: str, here: File, base: File | None, new: File) -> tuple[File, bool]:
@@ -495,7 +431,7 @@ def merge(path: str, here: File, base: File | None, new: File) -> tuple[File, bo
 
 
 HUNK = re.compile(
-    rb"^<{7} before updating\n(.*?)^\|{7} last update\n(.*?)^={7}\n(.*?)^>{7} after updating\n",
+    rb"^<{7} before updating\r?\n(.*?)^\|{7} last update\r?\n(.*?)^={7}\r?\n(.*?)^>{7} after updating\r?\n",
     re.MULTILINE | re.DOTALL,
 )
 # An entry of a list of dependencies: the package's name, for one that both sides add differently.
@@ -506,32 +442,28 @@ def join(text: bytes, path: str) -> bytes | None:
     """Resolve conflicts where one side only added lines next to those that the other side changed."""
 
     def both(hunk: re.Match[bytes]) -> bytes:
-        sides = [part.splitlines(keepends=True) for part in hunk.groups()]
+        here, base, new = sides = [part.splitlines(keepends=True) for part in hunk.groups()]
         if path.endswith(".toml"):
             entries = [[ENTRY.fullmatch(item) for item in side] for side in sides]
-            if not all(all(side) for side in entries):
-                return hunk[0]
             names = [
                 {re.sub(rb"[-_.]+", b"-", entry[1]).lower() for entry in side if entry}
                 for side in entries
             ]
-            if names[0] & names[2] - names[1]:
+            if not all(map(all, entries)) or names[0] & names[2] - names[1]:
                 return hunk[0]
-        here, base, new = sides
         for one, other in ((here, new), (new, here)):
-            for before in (True, False):
-                if (one[: len(base)] if before else one[len(one) - len(base) :]) == base and len(
-                    one
-                ) >= len(base):
-                    added = one[len(base) :] if before else one[: len(one) - len(base)]
-                    kept = [item for item in added if item not in other or item in base]
-                    if other and not other[-1].endswith(b"\n"):
-                        return hunk[0]
-                    return b"".join([*other, *kept] if before else [*kept, *other])
+            added, at = len(one) - len(base), len(base)
+            if added < 0 or (other and not other[-1].endswith(b"\n")):
+                continue
+            after = one[:at] == base
+            if after or one[added:] == base:
+                more = one[at:] if after else one[:added]
+                kept = [item for item in more if item not in other or item in base]
+                return b"".join([*other, *kept] if after else [*kept, *other])
         return hunk[0]
 
     joined = HUNK.sub(both, text)
-    return None if HUNK.search(joined) else joined
+    return None if re.search(rb"^<{7} before", joined, re.MULTILINE) else joined
 
 
 def is_union(here: bytes, base: bytes, new: bytes, joined: bytes) -> bool:
@@ -542,20 +474,18 @@ def is_union(here: bytes, base: bytes, new: bytes, joined: bytes) -> bool:
             return bool(result == ours)
         if ours == old:
             return bool(result == theirs)
-        if all(isinstance(value, dict) for value in (ours, theirs, result)):
-            old = old if isinstance(old, dict) else {}
+        every = (ours, theirs, result)
+        if all(isinstance(value, dict) for value in every):
+            sides = (ours, old if isinstance(old, dict) else {}, theirs, result)
             return all(
-                agree(*(side.get(key) for side in (ours, old, theirs, result)))
-                for key in {*ours, *theirs, *result}
+                agree(*(side.get(key) for side in sides)) for key in {*ours, *theirs, *result}
             )
-        if all(isinstance(value, list) for value in (ours, theirs, result)):
-            old = old if isinstance(old, list) else []
-            wanted = [
-                *(x for x in ours if x in theirs or x not in old),
-                *(x for x in theirs if x not in ours and x not in old),
-            ]
-            return sorted(map(repr, result)) == sorted(map(repr, wanted))
-        return False
+        if not all(isinstance(value, list) for value in every):
+            return False
+        old = old if isinstance(old, list) else []
+        wanted = [item for item in ours if item in theirs or item not in old]
+        wanted += [item for item in theirs if item not in ours and item not in old]
+        return sorted(map(repr, result)) == sorted(map(repr, wanted))
 
     try:
         return agree(*(tomllib.loads(text.decode()) for text in (here, base, new, joined)))
@@ -565,27 +495,22 @@ def is_union(here: bytes, base: bytes, new: bytes, joined: bytes) -> bool:
 
 def nearest(path: str, text: bytes, others: dict[str, int], read: Any) -> str:
     """The path that this one was moved to: of the same name, or four fifths of its lines equal; else ""."""
-    found, best = "", 0.0
-    lines = text.splitlines()
-    near = [
+    found, best, lines = "", 0.0, text.splitlines()
+    fit = [
         name
         for name, size in others.items()
-        if text.strip() and len(text) / 3 <= size <= 3 * len(text)
+        if text.strip() and len(text) <= 3 * size <= 9 * len(text)
     ]
-    for name in sorted(
-        near,
-        key=lambda name: (Path(name).name != Path(path).name, abs(others[name] - len(text)), name),
-    )[:200]:
+
+    def distance(name: str) -> tuple[bool, int, str]:
+        return Path(name).name != Path(path).name, abs(others[name] - len(text)), name
+
+    for name in sorted(fit, key=distance)[:200]:
         matcher = difflib.SequenceMatcher(None, lines, read(name).splitlines(), autojunk=False)
-        least = 0.5 if Path(name).name == Path(path).name else 0.8
-        if min(matcher.real_quick_ratio(), matcher.quick_ratio()) <= max(least, best):
-            continue
-        if (alike := matcher.ratio()) > max(least, best):
-            found, best = name, alike
+        least = max(0.5 if Path(name).name == Path(path).name else 0.8, best)
+        if min(matcher.real_quick_ratio(), matcher.quick_ratio()) > least < matcher.ratio():
+            found, best = name, matcher.ratio()
     return found
-
-
-# The plan --------------------------------------------------------------------------------------------------------
 
 
 def make_plan(
@@ -594,53 +519,52 @@ def make_plan(
     """Render the project's release and the requested one, and merge both with the project."""
     root = repository.root
     answers, text = recorded(root), (root / ANSWERS).read_bytes()
-    source, current = answers["_src_path"], str(answers["_commit"])
+    source, current = answers["_src_path"], answers["_commit"]
     if unmerged := paths("diff", "--name-only", "--diff-filter=U", cwd=root):
-        raise unfinished([*{*unmerged}])
+        raise unfinished({*unmerged})
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        base, new, folder = Path(name, "base"), Path(name, "new"), Path(name)
         ref = current if to == ":current:" else to
-        worker = release(folder / "new", source, ref, text, data, unsafe=trust)
+        worker = release(new, source, ref, text, data, unsafe=trust)
+        template, seam = worker.template, worker.match_skip
         # A path that the new release excludes is handed over to the project.
-        release(
-            folder / "base", source, current, text, unsafe=trust, exclude=worker.template.exclude
-        )
-        check_moved(current, text, (folder / "base" / ANSWERS).read_bytes())
-        check_questions(data, worker.template.questions_data)
-        recorded_now = yaml.safe_load((folder / "new" / ANSWERS).read_bytes())
-        base = tree(folder / "base")
-        plan = Plan(source, current, str(recorded_now["_commit"]), base=base)
+        release(base, source, current, text, unsafe=trust, exclude=template.exclude)
+        check_moved(current, text, (base / ANSWERS).read_bytes())
+        check_questions(data, template.questions_data)
+        plan = Plan(source, current, str(recorded_in(new)["_commit"]), base=tree(base))
         before, after = Version(current), version(plan.target)
         if after < before:
             raise Stop(
                 f"{plan.target} is older than this project's release {current}, and an update only goes forward: "
                 "to go back, revert the commit of the update."
             )
-        plan.migrations = migrations(worker.template.config_data, before, after)
-        if worker.template.config_data.get("tasks"):
+        plan.migrations = migrations(template.config_data, before, after)
+        if template.config_data.get("tasks"):
             plan.notes.append("The template has _tasks, which are code; update.py never runs them.")
         if Path(source).expanduser().is_dir():
             plan.notes.append(
                 f"_src_path {source} is a local folder: set it to the template's URL in {ANSWERS}."
             )
-        seam = worker.match_skip
         hand_edited(repository, plan, folder / "former", seam)
         migrated = None
         if plan.migrations and trust:
             migrated = twin(repository, "HEAD", folder)
             migrate("before", migrated, plan, data)
             if (changed := (migrated / ANSWERS).read_bytes()) != text:
-                shutil.rmtree(folder / "new")
-                release(folder / "new", source, plan.target, changed, data, unsafe=trust)
-                recorded_now = yaml.safe_load((folder / "new" / ANSWERS).read_bytes())
-        plan.new = tree(folder / "new")
-        plan.answers = changed_answers(answers, recorded_now, data)
-        compare(plan, repository, migrated or root, seam, worker.template)
+                shutil.rmtree(new)
+                release(new, source, plan.target, changed, data, unsafe=trust)
+        plan.new = tree(new)
+        plan.answers = changed_answers(answers, recorded_in(new), data)
+        compare(plan, repository, migrated or root, seam, template)
         if plan.current != plan.target or plan.answers or plan.writes:
-            plan.writes[repository.prefix + ANSWERS] = File((folder / "new" / ANSWERS).read_bytes())
+            plan.writes[repository.prefix + ANSWERS] = File((new / ANSWERS).read_bytes())
         if migrated:
             finish_migration(plan, repository, migrated, data)
     return plan
+
+
+def recorded_in(render: Path) -> Any:
+    return yaml.safe_load((render / ANSWERS).read_bytes())
 
 
 def version(ref: str) -> Version:
@@ -663,15 +587,9 @@ def migrations(config: dict[str, Any], before: Version, after: Version) -> list[
 def migrate(stage: str, project: Path, plan: Plan, data: dict[str, Any]) -> None:
     """Run a stage of the migrations in the twin, as `copier update` does."""
     since = types.SimpleNamespace(version=Version(plan.current), commit=plan.current)
+    options = {"vcs_ref": plan.target, "data": data, "unsafe": True, **UNASKED}
     try:
-        with Worker(
-            src_path=plan.source,
-            dst_path=project,
-            vcs_ref=plan.target,
-            data=data,
-            unsafe=True,
-            **UNASKED,
-        ) as worker:
+        with Worker(src_path=plan.source, dst_path=project, **options) as worker:
             if stage == "after":
                 worker._ask()
             tasks = worker.template.migration_tasks(stage, since)
@@ -685,28 +603,25 @@ def finish_migration(
     plan: Plan, repository: Repository, project: Path, data: dict[str, Any]
 ) -> None:
     """Write the plan into the twin, run the migrations that come after it, and plan what differs there."""
-    copy = (
-        Path(str(project).removesuffix(repository.prefix.rstrip("/")))
-        if repository.prefix
-        else project
-    )
+    top = Path(line("rev-parse", "--show-toplevel", cwd=project))
     for path, file in plan.writes.items():
-        if file is None:
-            (copy / path).unlink(missing_ok=True)
-        else:
-            store(copy / path, file)
+        (top / path).unlink(missing_ok=True)
+        if file:
+            store(top / path, file)
     migrate("after", project, plan, data)
-    for path in touched(copy):
-        found = look(copy, path)
+    for path in touched(top):
+        found = look(top, path)
         plan.writes[path] = None if isinstance(found, str) else found
 
 
 def check_moved(current: str, here: bytes, there: bytes) -> None:
     """Stop when the tag of the project's release now points to another commit."""
-    commits = [
-        re.search(rb"^# Commit ([0-9a-f]{40,64})", text, re.MULTILINE) for text in (here, there)
-    ]
-    then, now = (found[1].decode() if found else None for found in commits)
+    then, now = (
+        "".join(
+            re.findall(r"^# Commit ([0-9a-f]{40,64})", text.decode(errors="replace"), re.MULTILINE)
+        )
+        for text in (here, there)
+    )
     if then and now and then != now:
         raise Stop(
             f"The template's tag {current} was moved from {then[:10]} to {now[:10]}, so edits made here cannot be "
@@ -719,49 +634,41 @@ def compare(plan: Plan, repository: Repository, project: Path, seam: Any, templa
     """Fill in the plan, path by path. `project` is here, or the twin after its migrations."""
     base, new = plan.base, plan.new
     every = sorted(base.keys() | new.keys())
-    index = read_index(project)
+    index, url, root = read_index(project), template.url_expanded, repository.root
     free = (path for path in every if not isinstance(look(project, path), str))
     stdin = b"\0".join(os.fsencode(path) for path in free)
-    ignored = paths("check-ignore", "--stdin", "--no-index", cwd=project, stdin=stdin, ok=(0, 1))
-    ignored = {path for path in ignored if path not in index}
-    found = {path: look(repository.root if path in ignored else project, path) for path in every}
+    said = paths("check-ignore", "--stdin", "--no-index", cwd=project, stdin=stdin, ok=(0, 1))
+    ignored = {*said} - index.keys()
+    found = {path: look(root if path in ignored else project, path) for path in every}
     as_git_has_it(found, plan, index, project)
     if left := leftovers(project, found):
         raise unfinished(left)
     for path in every:
         here, old, coming = found[path], base.get(path), new.get(path)
+        is_seam = bool(seam(Path(path)))
         if isinstance(here, File) and here.mode == LINK != getattr(coming or old, "mode", LINK):
             here = "a link here"
-        if isinstance(here, str):
-            blocked, here = here, None
-            change = Change(
-                path, "deleted", f"{blocked}; the template's changes to it are not applied"
-            )
-            if (
-                seam(Path(path))
-                or coming in (old, None)
-                or (old is None and vacated(path, project, plan))
-            ):
-                change = judge(path, here, old, coming, True, False) if old is None else None
-        else:
-            if (
-                path == SELF
-                and here not in (None, old, coming)
-                and is_released(here, plan, template)
-            ):
-                old = here  # `renew` has brought it.
-            change = judge(path, here, old, coming, seam(Path(path)), path in ignored)
+        blocked, here = (here, None) if isinstance(here, str) else ("", here)
+        if path == SELF and here not in (None, old, coming) and is_released(here, plan, url, root):
+            old = here  # `renew` has brought it.
+        change: Change | None = None
+        if not blocked:
+            change = judge(path, here, old, coming, is_seam, path in ignored)
+        elif old is None and (is_seam or vacated(path, project, plan)):
+            change = judge(path, here, old, coming, is_seam, False)
+        elif not is_seam and coming not in (old, None):
+            change = Change(path, "deleted", f"{blocked}; {NOT_APPLIED}")
         if change and change.verdict == "added" and old is None and is_abandoned(path, found, plan):
             change = Change(path, "deleted", "new, in a folder that was deleted here: not added")
         plan.here[path] = here
-        if path in base and not seam(Path(path)):
+        if path in base and not is_seam:
             plan.pristine += here == old
             plan.deleted += [path] * (here is None)
             plan.edited += [path] * (here not in (None, old))
         if change:
             plan.changes.append(change)
     find_renames(plan, index, project)
-    plan.changes.sort(key=lambda change: (VERDICTS.index(change.verdict), change.path))
+    plan.changes.sort(key=lambda change: (ORDER.index(change.verdict), change.path))
     for change in plan.changes:
         kept = change.verdict in ("LOST", "WIPED", "deleted")
         if not kept and change.result != plan.here[change.path]:
@@ -778,65 +685,40 @@ def is_abandoned(path: str, found: dict[str, Any], plan: Plan) -> bool:
 
 def vacated(path: str, project: Path, plan: Plan) -> bool:
     """Whether all that is in the way of a path is the template's, not edited, and removed by this update."""
-    at = Path(path)
-    while at.parent != Path() and not (project / at.parent).is_dir():
+    at = project / path
+    while at.parent != project and not at.parent.is_dir():
         at = at.parent
-    ways = (
-        [file for file in (project / at).rglob("*") if not file.is_dir()]
-        if (project / at).is_dir()
-        else [project / at]
-    )
+    ways = [file for file in at.rglob("*") if not file.is_dir()] if at.is_dir() else [at]
     names = [file.relative_to(project).as_posix() for file in ways]
-    return all(
-        name in plan.base and name not in plan.new and look(project, name) == plan.base[name]
-        for name in names
-    )
+    gone = plan.base.keys() - plan.new.keys()
+    return all(name in gone and look(project, name) == plan.base[name] for name in names)
 
 
 def as_git_has_it(
     found: dict[str, Any], plan: Plan, index: dict[str, Index], project: Path
 ) -> None:
     """Take what is not edited, or not checked out, from git: its line ends are the template's."""
-    prefix = line("rev-parse", "--show-prefix", cwd=project)
-    dirty = touched(project)
-    modes = (
-        line("config", "--default", "true", "--type=bool", "core.fileMode", cwd=project) == "true"
-    )
+    prefix, dirty = line("rev-parse", "--show-prefix", cwd=project), touched(project)
+    modes = line("config", "--default", "true", "--type=bool", "core.fileMode", cwd=project)
+    wanted = []
     for path, here in found.items():
-        if (
-            not modes
-            and isinstance(here, File)
-            and here.mode != LINK
-            and (old := plan.base.get(path))
-        ):
-            found[path] = File(here.text, old.mode)
-    wanted = [
-        path
-        for path, here in found.items()
-        if path in index
-        and (
-            index[path].sparse
-            if here is None
-            else isinstance(here, File) and here != plan.base.get(path)
-        )
-        if prefix + path not in dirty
-    ]
-    for path, text in zip(
-        wanted, read_blobs(project, [index[path].blob for path in wanted]), strict=True
-    ):
-        known = found[path] or plan.base.get(path) or File(b"")
-        found[path] = File(text, known.mode)
+        old = plan.base.get(path)
+        if modes == "false" and old and isinstance(here, File) and here.mode != LINK:
+            here = found[path] = here._replace(mode=old.mode)
+        if path in index and prefix + path not in dirty:
+            asked = index[path].sparse if here is None else isinstance(here, File) and here != old
+            wanted += [path] * asked
+    blobs = read_blobs(project, [index[path].blob for path in wanted])
+    for path, text in zip(wanted, blobs, strict=True):
+        found[path] = (found[path] or plan.base.get(path) or File(b""))._replace(text=text)
 
 
 def leftovers(project: Path, found: dict[str, Any]) -> list[str]:
     """Paths of the template with Copier's conflict markers, or with a rejected patch beside them."""
-    names = [
-        path for path, here in found.items() if isinstance(here, File) and MARKERS.search(here.text)
-    ]
-    return [
-        *names,
-        *(f"{path}.rej" for path in found if found[path] and (project / f"{path}.rej").is_file()),
-    ]
+    files = {path: here for path, here in found.items() if isinstance(here, File)}
+    rejected = (f"{path}.rej" for path in found if found[path])
+    marked = [path for path, here in files.items() if MARKERS.search(here.text)]
+    return [*marked, *(path for path in rejected if (project / path).is_file())]
 
 
 def find_renames(plan: Plan, index: dict[str, Index], project: Path) -> None:
@@ -855,65 +737,49 @@ def find_renames(plan: Plan, index: dict[str, Index], project: Path) -> None:
         change.verdict, change.to, change.result = "renamed", heir, None
         change.note = f"to {heir}; edits made here are carried over"
         added.pop(heir).result = merged  # Each new file takes the edits of one old file only.
-    gone = [
-        change
-        for change in plan.of("deleted")
-        if plan.here[change.path] is None and change.path in plan.base
-    ]
-    if gone:
-        own = (path for path in index if path not in plan.base and path != ANSWERS)
-        sizes = {
-            path: (project / path).lstat().st_size for path in own if (project / path).is_file()
-        }
+    absent = {path for path in plan.base if plan.here[path] is None}
+    if gone := [change for change in plan.of("deleted") if change.path in absent]:
+        own = (project / path for path in index if path not in plan.base and path != ANSWERS)
+        files = (file for file in own if file.is_file())
+        sizes = {file.relative_to(project).as_posix(): file.lstat().st_size for file in files}
         for change in gone:
+            text = plan.base[change.path].text
             change.to = nearest(
-                change.path,
-                plan.base[change.path].text,
-                sizes,
-                lambda name: (project / name).read_bytes(),
+                change.path, text, sizes, lambda name: (project / name).read_bytes()
             )
             if change.to:
-                change.note = (
-                    f"moved here to {change.to}; the template's changes to it are not applied"
-                )
+                change.note = f"moved here to {change.to}; {NOT_APPLIED}"
 
 
 def judge(
     path: str, here: File | None, base: File | None, new: File | None, seam: bool, ignored: bool
 ) -> Change | None:
     """What the update does to a path: `here` it is, `base` was rendered, `new` is requested."""
-    edited = here is not None and here != base
-    if ignored and edited and here != new:
-        return Change(
-            path, "WIPED", "edited here, ignored by git; apply keeps your version", result=here
-        )
-    if here and edited and base == new and b"\0" in here.text:
-        return Change(path, "WIPED", "edited here, binary; apply keeps your version", result=here)
     if here == new:
         return None
+    if here and here != base:
+        if ignored:
+            return Change(path, "WIPED", "edited here, ignored by git; apply keeps it", result=here)
+        if base == new and b"\0" in here.text:
+            return Change(path, "WIPED", "edited here, binary; apply keeps it", result=here)
+        if new is None:
+            note = "edited here, no longer in the template; apply keeps it"
+            return Change(path, "LOST", note, result=here)
     if new is None:
-        if edited:
-            return Change(
-                path, "LOST", "edited here, no longer in the template; apply keeps it", result=here
-            )
         return Change(path, "removed")
     if here is None and (seam or base is None):
         return Change(path, "added", "a project file from now on" if seam else "", result=new)
     if seam or base == new:
         return None
     if here is None:
-        return Change(path, "deleted", "the template's changes to it are not applied")
+        return Change(path, "deleted", NOT_APPLIED)
     if here == base:
         return Change(path, "update", result=new)
     merged, conflicts = merge(path, here, base, new)
-    if merged == here and not conflicts:  # Made the same change.
-        return (
-            Change(path, "merge", "both changes are kept", result=here)
-            if here.text != new.text
-            else None
-        )
+    if here == merged and here.text == new.text and not conflicts:
+        return None
     notes = ["added on both sides"] * (base is None)
-    notes += ["binary; apply keeps your version"] * (b"\0" in here.text)
+    notes += ["binary; apply keeps your version"] * (conflicts and b"\0" in here.text)
     notes += ["both changes are kept"] * (not conflicts)
     return Change(path, "conflict" if conflicts else "merge", "; ".join(notes), result=merged)
 
@@ -936,7 +802,9 @@ def changed_answers(here: dict[str, Any], new: dict[str, Any], data: dict[str, A
         if name.startswith("_") or here.get(name) == new.get(name):
             continue
         values = here.get(name), new.get(name)
-        was, becomes = (str(v).lower() if isinstance(v, bool) else v for v in values)
+        was, becomes = (
+            str(value).lower() if isinstance(value, bool) else value for value in values
+        )
         if name not in here:
             reason = "from --data" if name in data else "new question, default answer"
             found.append(f"{name}: {becomes} ({reason})")
@@ -951,42 +819,34 @@ def changed_answers(here: dict[str, Any], new: dict[str, Any], data: dict[str, A
 
 def hand_edited(repository: Repository, plan: Plan, folder: Path, seam: Any) -> None:
     """Stop when answers were edited by hand and the files still match the former answers."""
-    root = repository.root
+    root, base = repository.root, plan.base
     commits = git("log", "--format=%H", "-2", "--", ANSWERS, cwd=root).decode().split()
     if len(commits) < 2:
         return
     along = paths("show", "--format=", "--name-only", "--relative", commits[0], cwd=root)
-    if any(look(root, path) == plan.base[path] for path in along if path in plan.base):
+    if any(look(root, path) == base[path] for path in along if path in base):
         return  # The commit of an update.
-    text = git("show", f"{commits[0]}^:./{ANSWERS}", cwd=root, ok=(0, 128))
     try:
-        former = yaml.safe_load(text) or {}
-        render(folder, plan.source, former["_commit"], text, {})
+        text = git("show", f"{commits[0]}^:./{ANSWERS}", cwd=root)
+        former = yaml.safe_load(text)
+        release(folder, plan.source, former["_commit"], text)
         then = tree(folder)
     except Exception:  # Former answers that cannot be rendered prove nothing.
         return
-    answers = recorded(root)
-    differing = sorted(
-        name
-        for name in former.keys() | answers.keys()
-        if name != "_src_path" and former.get(name) != answers.get(name)
-    )
-    affected = {
-        path
-        for path in then.keys() | plan.base.keys()
-        if then.get(path) != plan.base.get(path) and not seam(Path(path))
-    }
+    now = recorded(root)
+    differing = [name for name in former.keys() | now.keys() if former.get(name) != now.get(name)]
+    affected = {path for path in then.keys() | base.keys() if then.get(path) != base.get(path)}
+    affected = {path for path in affected if not seam(Path(path))}
     here = {path: look(root, path) for path in affected}
     stayed = any(here[path] == then.get(path) for path in affected)
-    followed = any(here[path] == plan.base.get(path) for path in affected)
-    if differing and stayed and not followed and not affected & set(along):
+    followed = any(here[path] == base.get(path) for path in affected)
+    if {*differing} - {"_src_path"} and stayed and not followed and affected.isdisjoint(along):
+        names = sorted({*differing} - {"_src_path"})
         options = [
-            f" --data {name}={answers[name]}"
-            for name in differing
-            if name in answers and name[0] != "_"
+            f" --data {name}={now[name]}" for name in names if name in now and name[0] != "_"
         ]
         raise Stop(
-            f"{', '.join(differing)} in {ANSWERS} was edited by hand, but the files still match the former answers: run "
+            f"{', '.join(names)} in {ANSWERS} was edited by hand, but the files still match the former answers: run "
             f"`git checkout {commits[0][:10]}^ -- {ANSWERS}`, commit that, and then "
             f"`uv run update.py apply{''.join(options)}`."
         )
@@ -1006,8 +866,6 @@ def refusal(plan: Plan, repository: Repository, trust: bool) -> str:
         )
     return BUSY if (repository.folder / "index.lock").exists() else ""
 
-
-# The journal -----------------------------------------------------------------------------------------------------
 
 BUSY = (
     "Another git command is running in this repository, or one has crashed: wait until it has ended, "
@@ -1034,33 +892,26 @@ def digest(state: File | str | None) -> str:
 
 def smudge(repository: Repository, writes: dict[str, File | None]) -> dict[str, File | None]:
     """The contents as git checks them out, with the line ends that the project asks for."""
+    top, result = repository.top, dict(writes)
+    ends = {line("config", "--default", "", key, cwd=top) for key in ("core.autocrlf", "core.eol")}
     names = [path for path, file in writes.items() if file and file.mode != LINK]
-    ends = [
-        line("config", "--default", "", key, cwd=repository.top)
-        for key in ("core.autocrlf", "core.eol")
-    ]
-    if "true" not in ends and "crlf" not in ends:
+    if ends.isdisjoint({"true", "crlf"}):
+        kinds = ("text", "eol", "crlf", "filter", "ident", "working-tree-encoding")
         stdin = b"\0".join(os.fsencode(path) for path in names)
-        asked = (
-            "check-attr",
-            "--stdin",
-            "text",
-            "eol",
-            "crlf",
-            "filter",
-            "ident",
-            "working-tree-encoding",
-        )
-        printed = paths(*asked, cwd=repository.top, stdin=stdin)
+        printed = paths("check-attr", "--stdin", *kinds, cwd=top, stdin=stdin)
         said = zip(printed[::3], printed[2::3], strict=True)
         names = [*{path for path, value in said if value != "unspecified"}]
-    result = dict(writes)
     for path in names:
         file = writes[path] or File(b"")
-        blob = git("hash-object", "-w", "--stdin", cwd=repository.top, stdin=file.text).decode()
-        command = ["cat-file", "--filters", f"--path={path}", blob.strip()]
-        result[path] = File(git(*command, cwd=repository.top), file.mode)
+        blob = store_blob(repository, file)
+        text = git("cat-file", "--filters", f"--path={path}", blob, cwd=top)
+        result[path] = file._replace(text=text)
     return result
+
+
+def store_blob(repository: Repository, file: File) -> str:
+    blob = git("hash-object", "-w", "--stdin", cwd=repository.top, stdin=file.text)
+    return blob.decode().strip()
 
 
 class Journal:
@@ -1068,7 +919,8 @@ class Journal:
 
     def __init__(self, repository: Repository):
         self.top, self.git = repository.top, repository.folder
-        self.folder = self.git / "template-update"
+        self.folder, self.lock = self.git / "template-update", self.git / "index.lock"
+        self.file, self.index = self.folder / "journal.json", self.folder / "index"
         self.steps: list[dict[str, str]] = []
         self.marks = False
 
@@ -1086,59 +938,49 @@ class Journal:
             yield
 
     def begin(
-        self,
-        before: dict[str, File | str | None],
-        after: dict[str, File | None],
-        index: bytes | None,
+        self, before: dict[str, Any], after: dict[str, File | None], index: bytes | None
     ) -> None:
         """Keep what is here and what comes, answers last; from the last line on, the journal counts."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
-        # What is removed first, since a folder may take its place; the answers last.
-        order = sorted(
-            after, key=lambda path: (path.endswith(ANSWERS), after[path] is not None, path)
-        )
-        for number, path in enumerate(order):
-            file = self.top / path
-            if isinstance(before[path], File):
+
+        def order(path: str) -> tuple[bool, bool, str]:
+            """What is removed comes first, since a folder may take its place; the answers come last."""
+            return path.endswith(ANSWERS), after[path] is not None, path
+
+        for number, path in enumerate(sorted(after, key=order)):
+            file, old, new = self.top / path, before[path], after[path]
+            if isinstance(old, File):
                 shutil.copy2(file, self.folder / f"{number}.old", follow_symlinks=False)
-            if (content := after[path]) is not None:
-                mode = (
-                    file.lstat().st_mode
-                    if isinstance(before[path], File) and not file.is_symlink()
-                    else 0
-                )
-                store(self.folder / f"{number}.new", content, mode)
-            self.steps.append({"path": path, "old": digest(before[path]), "new": digest(content)})
+            if new:
+                regular = isinstance(old, File) and old.mode != LINK
+                store(self.folder / f"{number}.new", new, file.stat().st_mode if regular else 0)
+            self.steps.append({"path": path, "old": digest(old), "new": digest(new)})
         self.marks = index is not None
-        (self.folder / "index").write_bytes(index or b"")
-        text = json.dumps({"steps": self.steps, "marks": self.marks})
-        (self.folder / "unfinished").write_text(text)
-        os.replace(self.folder / "unfinished", self.folder / "journal.json")
+        self.index.write_bytes(index or b"")
+        beside(self.file).write_text(json.dumps({"steps": self.steps, "marks": self.marks}))
+        os.replace(beside(self.file), self.file)
 
     def read(self) -> bool:
         """Whether there is an unfinished update."""
-        try:
-            found = json.loads((self.folder / "journal.json").read_text())
-        except FileNotFoundError:
-            return False
-        self.steps, self.marks = found["steps"], found["marks"]
-        return True
+        if self.file.exists():
+            found = json.loads(self.file.read_text())
+            self.steps, self.marks = found["steps"], found["marks"]
+        return bool(self.steps)
 
-    def lock(self) -> None:
-        """Hold git's own lock, so that no commit, switch or add happens meanwhile."""
+    def write(self, head: str) -> None:
+        """Make each step, under git's own lock, so that no commit, switch or add happens meanwhile."""
         try:
-            os.link(self.folder / "index", self.git / "index.lock")
+            os.link(self.index, self.lock)
         except FileExistsError:
             raise Stop(BUSY) from None
-
-    def write(self) -> None:
+        if line("rev-parse", "HEAD", cwd=self.top) != head:
+            raise Stop("The branch has moved while the update was computed: repeat the update.")
         for number, step in enumerate(self.steps):
-            if digest(look(self.top, step["path"])) != step["old"]:
-                raise Stop(
-                    f"{step['path']} was changed while the update was written: repeat the update."
-                )
-            self.move(f"{number}.new", step["path"], step["new"] == "nothing")
+            path = step["path"]
+            if digest(look(self.top, path)) != step["old"]:
+                raise Stop(f"{path} was changed while the update was written: repeat the update.")
+            self.move(f"{number}.new", path, step["new"] == "nothing")
 
     def done(self, number: int) -> bool:
         """Whether a step was made: its file has left the journal, or has come into it."""
@@ -1151,13 +993,7 @@ class Journal:
         file = self.top / path
         if absent:
             with contextlib.suppress(FileNotFoundError):
-                try:
-                    os.replace(file, self.folder / f"{name}.gone")
-                except OSError as error:
-                    if error.errno != errno.EXDEV:
-                        raise
-                    (self.folder / f"{name}.gone").touch()
-                    file.unlink()
+                replace(file, self.folder / f"{name}.gone")
             for parent in file.parents:
                 if parent == self.top or not parent.is_dir() or any(parent.iterdir()):
                     return
@@ -1166,80 +1002,79 @@ class Journal:
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.is_dir() and not file.is_symlink():
             file.rmdir()
-        try:
-            os.replace(self.folder / name, file)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            beside = file.with_name(f".{file.name}.update")  # .git is on another disk.
-            shutil.copy2(self.folder / name, beside, follow_symlinks=False)
-            os.replace(beside, file)
+        replace(self.folder / name, file)
 
     def end(self) -> None:
         """Let go of git's lock; it becomes the index when there are conflicts to mark."""
-        lock = self.git / "index.lock"
-        if (
-            lock.exists()
-            and (self.folder / "index").exists()
-            and lock.samefile(self.folder / "index")
-        ):
+        if self.lock.exists() and self.index.exists() and self.lock.samefile(self.index):
             if self.marks:
-                os.replace(lock, self.git / "index")
+                os.replace(self.lock, self.git / "index")
             else:
-                lock.unlink()
-        (self.folder / "journal.json").unlink(missing_ok=True)
+                self.lock.unlink()
+        for step in self.steps:
+            with contextlib.suppress(NotADirectoryError):
+                beside(self.top / step["path"]).unlink(missing_ok=True)
+        self.file.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def take_back(self) -> list[str]:
         """Put back what was there. Return the paths that somebody else has changed since: they stay."""
         foreign = []
         for number, step in reversed([*enumerate(self.steps)]):
-            now = digest(look(self.top, step["path"]))
-            if not self.done(number):
-                continue
-            if now == step["new"] != step["old"]:
-                self.move(f"{number}.old", step["path"], step["old"] == "nothing")
-            elif now != step["old"]:
-                foreign.append(step["path"])
+            path, now = step["path"], digest(look(self.top, step["path"]))
+            # A file that has come over from another disk may still be in the journal.
+            done = self.done(number) or now == step["new"] != "nothing"
+            if done and now == step["new"] != step["old"]:
+                self.move(f"{number}.old", path, step["old"] == "nothing")
+            elif done and now != step["old"]:
+                foreign.append(path)
         self.marks = False
         self.end()
         return foreign
 
     def recover(self) -> str:
         """Finish, or take back, an update that was interrupted. Return a sentence that says which."""
-        if not (self.folder / "journal.json").exists():
+        if not self.file.exists():
             return ""
         with self.held():
             if not self.read():
                 return ""
-            if not all(self.done(number) for number in range(len(self.steps))):
-                foreign = self.take_back()
-                changed = f" {', '.join(foreign)} was changed since and stays as it is." * bool(
-                    foreign
-                )
-                return f"An update was interrupted. It was taken back: the project is as it was before it.{changed}"
-            self.end()
-            return f"An update was interrupted after its last file. It is finished: {counted(self.steps, 'file')} written."
+            if all(self.done(number) for number in range(len(self.steps))):
+                self.end()
+                return f"An update was interrupted after its last file. It is finished: {counted(self.steps, 'file')} written."
+            foreign = ", ".join(self.take_back())
+            changed = f" {foreign} was changed since and stays as it is." * bool(foreign)
+            return f"An update was interrupted. It was taken back: the project is as it was before it.{changed}"
 
 
-def bring(
-    repository: Repository, plan: Plan, seen: dict[str, File | str | None], marked: list[str]
-) -> list[str]:
+def replace(file: Path, target: Path) -> None:
+    """Move a file in one instant, also to another disk, as .git may be on."""
+    try:
+        os.replace(file, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copy2(file, beside(target), follow_symlinks=False)
+        os.replace(beside(target), target)
+        file.unlink()
+
+
+def beside(file: Path) -> Path:
+    return file.with_name(f".{file.name}.template-update")
+
+
+def bring(repository: Repository, plan: Plan, seen: dict[str, Any], marked: list[str]) -> None:
     """Write the plan here, all of it or nothing, and mark the conflicts in git's index."""
     journal = Journal(repository)
     with journal.held(), tempfile.TemporaryDirectory() as folder:
         try:
             after = smudge(repository, plan.writes)
             journal.begin(seen, after, mark_conflicts(repository, plan, marked, Path(folder)))
-            journal.lock()
-            if line("rev-parse", "HEAD", cwd=repository.top) != repository.head:
-                raise Stop("The branch has moved while the update was computed: repeat the update.")
-            journal.write()
+            journal.write(repository.head)
             journal.end()
         except BaseException:
             journal.take_back()
             raise
-    return sorted(plan.writes)
 
 
 def mark_conflicts(
@@ -1248,118 +1083,89 @@ def mark_conflicts(
     """The index with the three versions of each conflicting file, as a merge leaves it."""
     if not marked:
         return None
-    copy = folder / "index"
+    copy, stdin = folder / "index", ""
     shutil.copy(repository.folder / "index", copy)
-    entries = []
     for path in marked:
-        entries.append(f"0 {'0' * len(repository.head)}\t{repository.prefix}{path}\0")
+        name = f"\t{repository.prefix}{path}\0"
+        stdin += f"0 {'0' * len(repository.head)}{name}"
         for stage, file in enumerate((plan.base.get(path), plan.here[path], plan.new.get(path)), 1):
             if file:
-                blob = (
-                    git("hash-object", "-w", "--stdin", cwd=repository.top, stdin=file.text)
-                    .decode()
-                    .strip()
-                )
-                entries.append(
-                    f"{0o100000 | file.mode if file.mode != LINK else LINK:o} {blob} {stage}\t{repository.prefix}{path}\0"
-                )
-    stdin = os.fsencode("".join(entries))
-    git(
-        "update-index",
-        "-z",
-        "--index-info",
-        cwd=repository.top,
-        stdin=stdin,
-        GIT_INDEX_FILE=str(copy),
-    )
+                mode = file.mode | (0 if file.mode == LINK else 0o100000)
+                stdin += f"{mode:o} {store_blob(repository, file)} {stage}{name}"
+    update = ("update-index", "-z", "--index-info")
+    git(*update, cwd=repository.top, stdin=os.fsencode(stdin), GIT_INDEX_FILE=str(copy))
     return copy.read_bytes()
-
-
-# Commands --------------------------------------------------------------------------------------------------------
 
 
 def review(repository: Repository, base: str) -> list[str]:
     """Edits lost by the update since the commit `base` that `apply` would have kept."""
-    root = repository.root
+    root, lost = repository.root, []
     with tempfile.TemporaryDirectory() as folder:
         before = twin(repository, base, Path(folder))
         then, now = recorded(before), recorded(root)
-        changed = {
-            name: now[name] for name in now if name[0] != "_" and now[name] != then.get(name)
-        }
-        plan = make_plan(find_repository(before), str(now["_commit"]), changed)
+        data = {name: now[name] for name in now if name[0] != "_" and now[name] != then.get(name)}
+        plan = make_plan(find_repository(before), now["_commit"], data)
     if left := leftovers(root, {path: look(root, path) for path in plan.base.keys() | plan.new}):
         raise unfinished(left)
-    lost = []
     for change in plan.of("conflict", "merge", "LOST", "WIPED", "renamed"):
         path = change.to or change.path
         here, new = look(root, path), plan.new.get(path)
-        if (
-            here == new
-            or (isinstance(here, File) and new and here.text.replace(b"\r\n", b"\n") == new.text)
-        ) and change.result != new:
+        if isinstance(here, File) and new and here.text.replace(b"\r\n", b"\n") == new.text:
+            here = new
+        if here == new != change.result:
             lost.append(
                 f"The update lost the edits of {path}: repeat it with `uv run update.py apply`, which keeps them."
             )
     return lost
 
 
-def is_released(here: File, plan: Plan, template: Any) -> bool:
+def is_released(here: File, plan: Plan, url: str, root: Path) -> bool:
     """Whether update.py is that of a later release, as `renew` brings it."""
-    with contextlib.suppress(Exception), tempfile.TemporaryDirectory() as folder:
-        tags = git(
-            "ls-remote", "--tags", "--refs", template.url_expanded, cwd=Path(folder)
-        ).decode()
-        for number, tag in enumerate(re.findall(r"refs/tags/(\S+)", tags)):
-            with contextlib.suppress(InvalidVersion):
-                if (
-                    Version(tag) > Version(plan.current)
-                    and only_self(Path(folder) / str(number), plan.source, tag) == here
-                ):
+    with contextlib.suppress(Stop), tempfile.TemporaryDirectory() as name:
+        folder, answers = Path(name), (root / ANSWERS).read_bytes()
+        printed = git("ls-remote", "--tags", "--refs", url, cwd=folder).decode()
+        for number, tag in enumerate(re.findall(r"refs/tags/(\S+)", printed)):
+            with contextlib.suppress(InvalidVersion, Stop):
+                later = Version(tag) > Version(plan.current)
+                if later and only_self(folder / str(number), plan.source, tag, answers) == here:
                     return True
     return False
 
 
-def only_self(folder: Path, source: str, ref: str | None, answers: bytes = b"") -> File:
+def only_self(folder: Path, source: str, ref: str | None, answers: bytes) -> File:
     """update.py of a release."""
     release(folder, source, ref, answers, exclude=("*", f"!{SELF}", f"!{ANSWERS}"))
-    file = tree(folder).get(SELF)
-    if not file:
+    if not (file := tree(folder).get(SELF)):
         raise Stop(f"Release {ref or 'newest'} of {source} has no {SELF}.")
     return file
 
 
 def renew(repository: Repository, to: str | None) -> int:
     """Show and take the update.py of a release, and nothing else of it."""
-    root = repository.root
-    answers, text = recorded(root), (root / ANSWERS).read_bytes()
+    root, name = repository.root, repository.prefix + SELF
+    text, seen, answers = (root / ANSWERS).read_bytes(), look(root, SELF), recorded(root)
+    source, current = answers["_src_path"], answers["_commit"]
     with tempfile.TemporaryDirectory() as folder:
-        base = only_self(Path(folder) / "base", answers["_src_path"], str(answers["_commit"]), text)
-        new = only_self(Path(folder) / "new", answers["_src_path"], to, text)
-        ref = str(yaml.safe_load((Path(folder) / "new" / ANSWERS).read_bytes())["_commit"])
-    seen = look(root, SELF)
-    if not isinstance(seen, File) or repository.prefix + SELF in touched(root):
+        base = only_self(Path(folder, "base"), source, current, text)
+        new = only_self(Path(folder, "new"), source, to, text)
+        ref = str(recorded_in(Path(folder, "new"))["_commit"])
+    if not isinstance(seen, File) or name in touched(root):
         raise Stop(
             f"{SELF} has uncommitted changes: commit them first, so that this can be undone."
         )
-    plan = Plan(answers["_src_path"], str(answers["_commit"]), ref)
-    here = File(seen.text.replace(b"\r\n", b"\n"), seen.mode)
+    here = seen._replace(text=seen.text.replace(b"\r\n", b"\n"))
     merged, conflicts = merge(SELF, here, base, new)
     if conflicts:
-        return say(
-            1, f"{SELF} was edited here, in the same place as in {ref}. Nothing was changed."
-        )
+        where = f"{SELF} was edited here, in the same place as in {ref}."
+        return say(1, f"{where} Nothing was changed.")
     if merged == here:
         return say(0, f"{SELF} is that of {ref}. Nothing was changed.")
-    texts = [
-        side.text.decode(errors="replace").splitlines(keepends=True) for side in (here, merged)
+    lines = [
+        file.text.decode(errors="replace").splitlines(keepends=True) for file in (here, merged)
     ]
-    sys.stdout.writelines(difflib.unified_diff(*texts, f"{SELF} here", f"{SELF} of {ref}"))
-    plan.writes = {repository.prefix + SELF: merged}
-    bring(repository, plan, {repository.prefix + SELF: seen}, [])
-    return say(
-        0, f"{SELF} is that of {ref}; the project is still {plan.current}. Review it and commit."
-    )
+    sys.stdout.writelines(difflib.unified_diff(*lines, f"{SELF} here", f"{SELF} of {ref}"))
+    bring(repository, Plan(source, current, ref, writes={name: merged}), {name: seen}, [])
+    return say(0, f"{SELF} is that of {ref}; the project is still {current}. Review it and commit.")
 
 
 def rows(plan: Plan) -> list[tuple[str, str, str]]:
@@ -1374,7 +1180,7 @@ def rows(plan: Plan) -> list[tuple[str, str, str]]:
     return [*found, *(("note", note, "") for note in plan.notes)]
 
 
-def counted(things: list[Any], name: str) -> str:
+def counted(things: Sized, name: str) -> str:
     return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
@@ -1420,11 +1226,12 @@ def markdown(plan: Plan) -> str:
 
 def as_json(plan: Plan) -> dict[str, Any]:
     """The plan without the contents of files."""
-    hidden = ("base", "new", "here", "writes")
-    shown = {key: value for key, value in vars(plan).items() if key not in hidden}
-    names = ("path", "verdict", "note", "to")
-    changes = [{name: getattr(change, name) for name in names} for change in plan.changes]
-    return shown | {"changes": changes, "code": plan.code}
+    hidden = ("base", "new", "here", "writes", "changes")
+    shown = {name: value for name, value in vars(plan).items() if name not in hidden}
+    changes = [{**vars(change)} for change in plan.changes]
+    for change in changes:
+        del change["result"]
+    return {**shown, "changes": changes, "code": plan.code}
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -1437,16 +1244,12 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     option = parser.add_argument
     option("base", nargs="?", metavar="BASE", help="review: the commit before the update")
     option(
-        "--to",
-        metavar="REF",
-        help="release to update to (default: the newest); `:current:` to change answers only",
+        "--to", metavar="REF", help="release (default: the newest); `:current:` to change answers"
     )
     option("-d", "--data", action="append", default=[], metavar="NAME=VALUE", help="set an answer")
     option("--json", action="store_true", help="print the preview as JSON")
     option(
-        "--conflicts",
-        action="store_true",
-        help="apply: update despite conflicts, and mark them in the files",
+        "--conflicts", action="store_true", help="apply: update, and mark conflicts in the files"
     )
     option("--trust", action="store_true", help="run the template's migrations")
     options = parser.parse_args(argv)
@@ -1460,35 +1263,30 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None, root: Path | None = None) -> int:
     options = arguments(argv)
-    root = (root or Path(__file__).parent).resolve()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     set_environment()
     warnings.simplefilter("ignore")
     try:
-        return run(options, root)
-    except Stop as reason:
-        return say(2, str(reason))
+        return run(options, (root or Path(__file__).parent).resolve())
+    except Stop as stop:
+        return say(2, str(stop))
     except KeyboardInterrupt:
         return say(2, "Interrupted. Nothing was changed.")
     except Exception as error:
         where = getattr(error, "filename", "")
+        text = getattr(error, "strerror", "") or " ".join(str(error).split())
+        reason = f"{where or type(error).__name__}: {text or type(error).__name__}."
         if no_room(error):
-            return say(
-                2,
-                f"The disk is full{f' ({where})' * bool(where)}: free some space and repeat. Nothing was changed.",
-            )
-        text = (
-            getattr(error, "strerror", "") or " ".join(str(error).split()) or type(error).__name__
-        )
-        return say(2, f"{where or type(error).__name__}: {text}. Nothing was changed.")
+            at = f" ({where})" if where else ""
+            reason = f"The disk is full{at}: free some space and repeat."
+        return say(2, f"{reason} Nothing was changed.")
 
 
 def run(options: argparse.Namespace, root: Path) -> int:
     recorded(root)
     repository = find_repository(root)
-    data = dict(item.split("=", 1) for item in options.data)
     if recovered := Journal(repository).recover():
         say(0, recovered)
     if options.command == "renew":
@@ -1496,6 +1294,7 @@ def run(options: argparse.Namespace, root: Path) -> int:
     if options.command == "review":
         lost = review(repository, options.base)
         return say(int(bool(lost)), *lost or ["The update lost no edit."])
+    data = dict(item.split("=", 1) for item in options.data)
     plan = make_plan(repository, options.to, data, options.trust)
     seen = {path: look(repository.top, path) for path in plan.writes}
     plan.refused = refusal(plan, repository, options.trust)
@@ -1503,27 +1302,25 @@ def run(options: argparse.Namespace, root: Path) -> int:
         print(json.dumps(as_json(plan), indent=2))
     else:
         print(markdown(plan) if options.command == "report" else table(plan))
-    marked = [change.path for change in plan.of("conflict")] if options.conflicts else []
     if plan.code == 2:
         raise Stop(plan.refused)
+    conflicts = [change.path for change in plan.of("conflict")]
     if options.command != "apply" or not plan.code + len(plan.writes):
         return plan.code
-    if plan.code and not options.conflicts:
+    if conflicts and not options.conflicts:
         return say(1, "Nothing was changed.")
-    written = bring(repository, plan, seen, marked)
-    summary = [f"{counted(written, 'file')} written. To undo: git reset --hard && git clean -fd"]
+    bring(repository, plan, seen, conflicts)
+    written = counted(plan.writes, "file")
+    summary = [f"{written} written. To undo: git reset --hard && git clean -fd"]
     if kept := [change.path for change in plan.of("LOST")]:
         summary.append(
             f"Kept, although no longer in the template: {', '.join(kept)}. It is a project file now and may "
             "import what was removed: adapt or delete it."
         )
-    if marked:
-        return say(
-            1,
-            *summary,
-            "Resolve the conflicts (see `git diff`), `git add` the files, run the tests, and commit.",
-        )
-    return say(0, *summary, "Run the tests, review `git diff`, and commit.")
+    next_step = "Run the tests, review `git diff`, and commit."
+    if conflicts:
+        next_step = "Resolve the conflicts (see `git diff`), `git add` the files, run the tests, and commit."
+    return say(plan.code, *summary, next_step)
 
 
 def say(code: int, *sentences: str) -> int:

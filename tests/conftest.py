@@ -10,12 +10,12 @@ import shapes
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The fleet's figures, added up over its projects (tests/updates/test_fleet.py)."""
+    """The figures of tests/updates, added up over the tests that passed."""
     passed = [dict(report.user_properties) for report in terminalreporter.getreports("passed")]
-    if fleet := [found for found in passed if "fleet" in found]:
-        total = {name: sum(found["fleet"][name] for found in fleet) for name in fleet[0]["fleet"]}
-        figures = ", ".join(f"{name} {figure}" for name, figure in total.items())
-        terminalreporter.write_line(f"fleet: seed {fleet[0]['fleet seed']}, {figures}")
+    for kind in ("fleet", "judged", "killed"):
+        if found := [properties[kind] for properties in passed if kind in properties]:
+            total = ", ".join(f"{name} {sum(one[name] for one in found)}" for name in found[0])
+            terminalreporter.write_line(f"{kind}: {total}")
 
 
 @pytest.fixture(scope="session")

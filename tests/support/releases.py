@@ -122,6 +122,19 @@ class Repository:
         git("tag", "--annotate", "--message", tag, tag, cwd=self.path)
 
 
+def small_template(root: Path, **files: str) -> Path:
+    """A template of update.py, the answers file and what is given, to be released."""
+    tree = root / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    for name in ("template/update.py", "template/{{ _copier_conf.answers_file }}.jinja"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(shapes.ROOT / name, tree / name)
+    for name, text in {"copier.yml": "_subdirectory: template\n", **files}.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    return tree
+
+
 class Subject:
     """A project made from a repository's release, under git, with the update command that it was shipped."""
 

@@ -185,7 +185,6 @@ def test_a_drifted_project(repository, tmp_path, seed, record_property):
         "conflicts of plain Copier": len(conflicts_in(plain)),
     }
     record_property("fleet", figures)
-    record_property("fleet seed", SEED)
 
 
 def test_a_refusal_leaves_everything_as_it_was(repository, tmp_path):

@@ -159,6 +159,9 @@ CASES = {
     "both append to a .gitignore, one line added by both": one(
         "*.a\n", "*.a\n*.new\n*.x\n", "*.a\n*.x\n*.mine\n", ".gitignore"
     ),
+    "both append to a .gitignore with CRLF line ends": one(
+        "*.a\r\n", "*.a\r\n*.new\r\n", "*.a\r\n*.mine\r\n", ".gitignore"
+    ),
     "handed over by _exclude, edited": one(TEN, None, here(5), "handed.txt"),
     "handed over by _exclude, not edited": one(TEN, None, TEN, "handed.txt"),
     "the template drops an empty file, edited, and adds another": Case(

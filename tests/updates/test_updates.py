@@ -1,7 +1,10 @@
 """Any release to the next: a pristine project becomes a fresh render, toggles come and go without trace."""
 
 import re
+import shlex
 import shutil
+import subprocess
+import sys
 
 import pytest
 import release
@@ -117,6 +120,28 @@ def test_toggles_come_with_an_update_and_go(repository, tmp_path, old, new):
         expected = fresh(repository, new, answers, tmp_path / f"fresh{number}")
         assert but_seams(project.files()) == but_seams(expected)
         project.commit("Toggle")
+
+
+def test_a_project_of_0_1_0_takes_update_py_first(repository, tmp_path):
+    """By the command of the changelog; its own update.py adds new files to folders that were deleted."""
+    (documented,) = re.findall(r"^      uvx (copier copy .+)$", release.CHANGELOG.read_text(), re.MULTILINE)
+    words = [
+        {"TEMPLATE": str(repository.path), "v0.2.0": HEAD}.get(word, word) for word in shlex.split(documented)
+    ]
+    project = Subject(tmp_path / "project", repository, "v0.1.0")
+    shutil.rmtree(project.path / "acme_shop" / "orders")
+    project.commit()
+    before = project.files()
+
+    with releases.git_environment():
+        subprocess.run([sys.executable, "-m", *words], cwd=project.path, check=True, capture_output=True)
+
+    assert project.git("status", "--porcelain").split() == ["M", "update.py"]
+    project.commit()
+    assert project.update("apply", "--to", HEAD).code == 0
+    added = project.files().keys() - before.keys()
+    assert added, "the update brings files"
+    assert not [name for name in added if name.startswith("acme_shop/orders/")]
 
 
 def off_answer(files, key):
