@@ -294,6 +294,10 @@ SEEDLESS = """
 def test_no_seeds(pytestconfig):
     assert not pytestconfig.pluginmanager.has_plugin("hermetic-seeds")
 """
+MIGRATED = """
+def test_migrations_run(pytestconfig):
+    assert not pytestconfig.pluginmanager.has_plugin("hermetic-templates")
+"""
 LEFT = """
 import os
 
@@ -317,6 +321,7 @@ SWITCHES = {
     "rollback of async tests": (OTHER_THREAD, ["-p", "no:hermetic-rollback"]),
     "restored database": (FLUSHED, ["-p", "no:hermetic-restore"]),
     "seeds": (SEEDLESS, ["-p", "no:hermetic-seeds"]),
+    "migrated once": (MIGRATED, ["-p", "no:hermetic-templates"]),
     "guard": (LEFT, ["--isolation=off"]),
     "network": (OPEN, ["-o", "isolation_addopts=--ds=shop.hermetic_settings"]),
     "settings": (SETTINGS_OF_THEIRS, ["-o", "isolation_addopts=--disable-socket"]),
