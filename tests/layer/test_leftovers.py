@@ -1,5 +1,7 @@
 """Files, sockets, threads, subprocesses, tasks, clocks and patches that outlive their test."""
 
+import textwrap
+
 import pytest
 
 # Where a test keeps what it leaves alive: no leak for these tests.
@@ -27,6 +29,18 @@ def test_files(leaks, polluter, victim, line):
     (found,) = leaks(polluter, victim)
 
     assert found.startswith(line)
+
+
+def test_a_temporary_file_that_ends_with_its_object_is_innocent(leaks):
+    """Production code leaves a NamedTemporaryFile to the garbage collector, here in a cycle."""
+    code = """
+        import tempfile
+        def fetch():
+            file = tempfile.NamedTemporaryFile()
+            file.response = {'file': file}
+        """
+
+    assert leaks("prod.fetch()", head="import prod", files={"prod": textwrap.dedent(code)}) == []
 
 
 def test_temporary_files_are_innocent(leaks):
