@@ -95,6 +95,8 @@ REDIRECTS = ("core.worktree", "core.bare", "core.hookspath", "core.fsmonitor", "
 LINK = 0o120000
 NOT_APPLIED = "the template's changes to it are not applied"
 NO_GIT = "git is not installed, and an update needs it: install git."
+# The question whose answer makes a project one of two kinds.
+LAYER, ADOPTED = "testing_layer", "adopted"
 
 
 class Stop(Exception):
@@ -531,6 +533,7 @@ def make_plan(
         release(base, source, current, text, unsafe=trust, exclude=template.exclude)
         check_moved(current, text, (base / ANSWERS).read_bytes())
         check_questions(data, template.questions_data)
+        check_kind(answers.get(LAYER), data.get(LAYER, answers.get(LAYER)))
         plan = Plan(source, current, str(recorded_in(new)["_commit"]), base=tree(base))
         before, after = Version(current), version(plan.target)
         if after < before:
@@ -793,6 +796,18 @@ def check_questions(data: dict[str, Any], questions: dict[str, Any]) -> None:
             )
         if questions[name].get("when") is False:
             raise Stop(f"{name} is computed from other answers and cannot be set.")
+
+
+def check_kind(was: Any, becomes: Any) -> None:
+    """A generated project and one that adopted the layer are of two kinds."""
+    if was != becomes and ADOPTED in (was, becomes):
+        loss = (
+            "remove what the template generated" if becomes == ADOPTED else "add a project's files"
+        )
+        raise Stop(
+            f"{LAYER} is {was} and cannot become {becomes}: the update would {loss}. Nothing was changed; "
+            "copy the template into another folder."
+        )
 
 
 def changed_answers(here: dict[str, Any], new: dict[str, Any], data: dict[str, Any]) -> list[str]:

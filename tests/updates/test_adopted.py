@@ -103,6 +103,19 @@ def test_it_is_updated_like_every_other(source, newer, tmp_path):
     assert {name: project.files()[name].decode() for name in THEIRS} == THEIRS
 
 
+@pytest.mark.parametrize(("was", "becomes"), [("adopted", "embedded"), ("embedded", "adopted")])
+def test_no_update_makes_it_a_generated_project_or_the_other_way(source, tmp_path, was, becomes):
+    project = Adopted(tmp_path / "shop", THEIRS)
+    project.copy(source.path, f"testing_layer={was}")
+    project.commit("Follow the template")
+
+    for command in ("check", "apply"):
+        done = project.update(command, "--to", ":current:", "--data", f"testing_layer={becomes}")
+        assert done.code == 2
+        assert f"testing_layer is {was} and cannot become {becomes}: the update would " in done.err
+    assert project.changed() == {}
+
+
 def test_a_file_of_that_name_is_theirs_also_in_updates(source, newer, tmp_path):
     project = Adopted(tmp_path / "shop", {**THEIRS, "TESTING.md": "Ours.\n"})
     project.copy(source.path, "adopted_files=[contract, workflows]")
