@@ -320,6 +320,17 @@ PATTERNS = {
         "original = prod.Admin.allowed; prod.Admin.allowed = None; prod.Admin.allowed = original",
         "prod.Admin().allowed()",
     ),
+    "a default in the environment": (
+        """
+        import os
+        def client():
+            os.environ.setdefault('LIBRARY_HOME', '/nowhere')
+        def has_home():
+            return 'LIBRARY_HOME' in os.environ
+        """,
+        "prod.client()",
+        "not prod.has_home()",
+    ),
     "a library that production patches, in a file that may change any name": (
         """
         import colorsys

@@ -155,3 +155,23 @@ def test_a_child_of_multiprocessing_knows_that_it_ended(leaks):
     (line,) = leaks(polluter, "sys.kept[0].exitcode == -9", head="sys.kept = []", options=KEPT)
 
     assert line.startswith("subprocesses:")
+
+
+def test_a_failed_test_is_not_blamed_for_what_its_traceback_keeps(project, run):
+    project.makepyfile(
+        """
+        import socket
+
+        def listen():
+            return socket.create_server(("127.0.0.1", 0))
+
+        def test_fails():
+            server = listen()
+            assert server is None
+        """
+    )
+
+    result = run()
+
+    result.assert_outcomes(failed=1)
+    assert "leak" not in str(result.stdout)

@@ -15,7 +15,7 @@ import pytest
             "sys.getrecursionlimit() == 1000",
             "process:recursion limit (1000 → 900)",
         ),
-        ("os.umask(0o077)", "os.umask(0o022) == 0o022", "process:umask (18 → 63)"),
+        ("os.umask(0o077)", "os.umask(0o022) == 0o022", "process:umask (0o22 → 0o77)"),
         ("logging.disable(50)", "logging.root.manager.disable == 0", "process:logging.disable (0 → 50)"),
         (
             "signal.signal(signal.SIGTERM, signal.SIG_IGN)",

@@ -61,6 +61,7 @@ class Guard:
         self.audit, self.network = Audit(), Network()
         self.probes: list[Probe] = []
         self.builtins = Builtins()
+        self.has_failed = False  # Whether the test did, so far.
         self.is_unawaited = False  # Whether the test failed with a coroutine that it did not await.
         self.scopes = Scopes(self)
 
@@ -140,7 +141,7 @@ class Guard:
             # Now, so that what it changes is not taken for the test's doing. Its error is the test's.
             with suppress(*ERRORS):
                 request.getfixturevalue("django_db_setup")
-        self.item, self.tasks = item, []
+        self.item, self.tasks, self.has_failed = item, [], False
         self.tests.begin(item.path)
         item.addfinalizer(partial(self.end, item))
         try:
@@ -215,9 +216,11 @@ class Guard:
                     self.stale.add(leak.probe)
             except Exception as error:
                 self.switch_off(leak.probe, error)
-        if leak.silent and self.current:
+        # The traceback of a failed test keeps what its functions opened.
+        is_silent = leak.silent or (self.has_failed and leak.probe == "sockets")
+        if is_silent and self.current:
             self.count(self.current, "reset", leak.name)
-        return not leak.silent
+        return not is_silent
 
     def note_tasks(self, item: pytest.Item, runner: asyncio.Runner) -> None:
         """The tasks that still run on a loop that is about to be closed."""
@@ -275,6 +278,7 @@ class Guard:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         error = call.excinfo.value if call.excinfo else None
+        self.has_failed = self.has_failed or error is not None
         self.is_unawaited = self.is_unawaited or "coroutine" in str(error)
         if isinstance(error, OUTSIDE):
             error.add_note(REMEDY)

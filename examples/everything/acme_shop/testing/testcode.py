@@ -96,9 +96,9 @@ class TestCode:
         """Whether the code of the test calls one of these names, or derives a class from it."""
         return any({*names} & one.calls for one in self.found)
 
-    def mentions(self, name: str) -> bool:
-        """Whether the name stands anywhere in the code of the test."""
-        return any(name in one.mentioned for one in self.found)
+    def mentions(self, *names: str) -> bool:
+        """Whether one of these names stands anywhere in the code of the test."""
+        return any({*names} & one.mentioned for one in self.code())
 
     def read(self, file: Path) -> "Changes":
         if file not in self.files:

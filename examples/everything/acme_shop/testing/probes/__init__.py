@@ -33,7 +33,7 @@ def probes(
     found: dict[str, Callable[[], Probe]] = {
         "clock": Clock,
         "patches": Patches,
-        "environ": Environ,
+        "environ": lambda: Environ(tests),
         "threads": lambda: Threads(tests),
         "subprocesses": lambda: Subprocesses(audit),
         "sockets": Sockets,

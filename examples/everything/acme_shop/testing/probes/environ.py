@@ -7,20 +7,25 @@ from typing import Any
 
 from .. import compat
 from ..leaks import ABSENT, Leak, change
+from ..testcode import TestCode
 from .base import Snapshot
+
+NAMES = ("environ", "environb", "putenv", "unsetenv", "setenv", "delenv", "load_dotenv", "read_env")
 
 
 class Environ(Snapshot):
     """Watches every variable but pytest's PYTEST_CURRENT_TEST.
 
     Ignores nothing else. Costs one copy of a dict of bytes. Reverts the variable, and for TZ also
-    calls ``time.tzset()``. A secret's value is masked.
+    calls ``time.tzset()``: silently where no code of the test names the environment, since production
+    code sets defaults, too. A secret's value is masked.
     """
 
     name, remedy = "environ", "use monkeypatch.setenv()"
 
-    def __init__(self) -> None:
+    def __init__(self, tests: TestCode) -> None:
         super().__init__()
+        self.tests = tests
         self.encoded = compat.encoded_environ()
 
     def now(self) -> dict[Any, Any]:
@@ -37,6 +42,7 @@ class Environ(Snapshot):
             partial(self.put, name, old),
             there=lambda: self.now().get(part, ABSENT) != before,
             remedy=remedy,
+            silent=not self.tests.mentions(*NAMES),
         )
 
     def put(self, part: str, value: Any) -> None:

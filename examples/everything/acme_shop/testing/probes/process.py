@@ -20,6 +20,12 @@ from ..leaks import Leak, change, shown
 from ..testcode import TestCode
 from .base import Snapshot
 
+REMEDIES = {
+    "cwd": "use monkeypatch.chdir()",
+    "sys.path": "use monkeypatch.syspath_prepend()",
+    "sys.argv": "use monkeypatch.setattr(sys, 'argv', ...)",
+    "logging.disable": "use caplog, or put it back in a fixture, after its yield",
+}
 # Not SIGALRM: pytest-timeout sets a handler for each test.
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGPIPE")
 
@@ -31,7 +37,7 @@ class Process(Snapshot):
     silently for an import path that no test file changes: libraries insert into it.
     """
 
-    name, remedy = "process", "use the monkeypatch fixture, or a fixture that reverts it"
+    name, remedy = "process", "put it back in a fixture, after its yield"
 
     def __init__(self, tests: TestCode) -> None:
         super().__init__()
@@ -61,7 +67,10 @@ class Process(Snapshot):
 
     def compared(self, part: str, before: Any, after: Any) -> Leak:
         silent = part == "sys.path" and not self.tests.changes("path")
-        return self.differing(part, before, change(part, before, after), silent=silent)
+        octal = part == "umask"
+        words = f"{before:#o} → {after:#o}" if octal else change(part, before, after)
+        remedy = REMEDIES.get(part, self.remedy)
+        return self.differing(part, before, words, silent=silent, remedy=remedy)
 
     def now(self) -> dict[str, Any]:
         return {part: get() for part, (get, put) in self.parts.items()}
