@@ -381,10 +381,7 @@ def test_a_test_case_with_available_apps(project, run):
 
 
 @pytest.mark.parametrize("mark", ["django_db", "django_db(transaction=True)"])
-@pytest.mark.parametrize("begin", ["transaction.atomic().__enter__()", "connection.set_autocommit(False)"])
-def test_a_transaction_that_is_left_open_is_named(project, run, mark, begin):
-    if "set_autocommit" in begin and mark == "django_db":
-        pytest.skip("Django refuses this inside of a transaction")
+def test_a_transaction_that_is_left_open_is_named(project, run, mark):
     project.makepyfile(
         f"""
         import pytest
@@ -394,7 +391,7 @@ def test_a_transaction_that_is_left_open_is_named(project, run, mark, begin):
         pytestmark = pytest.mark.{mark}
 
         def test_begins():
-            {begin}
+            transaction.atomic().__enter__()
             Group.objects.create(name="a")
 
         def test_victim():
@@ -417,6 +414,29 @@ def test_a_transaction_that_is_left_open_is_named(project, run, mark, begin):
     text = str(result.stdout)
     assert "TransactionLeftOpen: The test left a transaction open on database 'default'" in text
     assert "::test_begins - " in text
+
+
+def test_autocommit_that_stays_off_is_switched_on(project, run):
+    """Production code may switch it off, too, and commit for itself."""
+    project.makepyfile(
+        """
+        import pytest
+        from django.contrib.auth.models import Group
+        from django.db import connection
+
+        pytestmark = pytest.mark.django_db(transaction=True)
+
+        def test_off():
+            connection.set_autocommit(False)
+            Group.objects.create(name="a")
+
+        def test_victim():
+            assert connection.get_autocommit()
+            assert not Group.objects.exists()
+        """
+    )
+
+    run("-p", "no:randomly").assert_outcomes(passed=2)
 
 
 def test_a_database_that_stays_open_is_named(project, run):

@@ -207,7 +207,7 @@ class Outcome(NamedTuple):
     err: str
 
 
-COMMENTS = {".md": "{}", ".html": "<!-- {} -->", ".js": "// {}"}
+COMMENTS = {".md": "{}", ".html": "<!-- {} -->", ".js": "// {}", ".json": ""}
 
 
 def next_release(template: Path) -> None:

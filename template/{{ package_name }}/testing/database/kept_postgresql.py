@@ -109,7 +109,7 @@ class PostgreSQLTemplates:
             raise
 
     def drop(self) -> None:
-        """What is too much or half made, and anybody's that is too old to be cloned."""
+        """Drop what is too much or half made, and every project's that is too old to be cloned."""
         stay = {name for name, _ in self.kept()[: KEPT - 1]}
         for name, text in self.all(PREFIX):
             mine = name.startswith(self.prefix)

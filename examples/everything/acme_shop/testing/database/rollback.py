@@ -130,7 +130,10 @@ def _depth(connection: BaseDatabaseWrapper) -> int:
 
 
 def _leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
-    """Leave the transactions that a test began and did not end; whether there was any."""
+    """Leave the ``atomic()`` blocks that a test entered and did not leave, and switch autocommit on again.
+
+    Whether there was any block: autocommit is production code's to switch off, too.
+    """
     if depth:
         left = _depth(connection) > depth
         del connection.savepoint_ids[depth - 1 :], connection.atomic_blocks[depth:]
@@ -139,18 +142,19 @@ def _leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
         connection.in_atomic_block or not connection.autocommit
     ):
         return False
+    left = connection.in_atomic_block
     connection.in_atomic_block = connection.needs_rollback = False
     connection.savepoint_ids, connection.atomic_blocks, connection.run_on_commit = [], [], []
     connection.rollback()
     connection.set_autocommit(True)
-    return True
+    return left
 
 
 def _left_atomic(aliases: Iterable[str]) -> None:
     if names := sorted(aliases):
         raise TransactionLeftOpen(
             f"The test left a transaction open on database {', '.join(map(repr, names))}, by atomic() without "
-            "its end or by set_autocommit(False): it was rolled back. Use `with transaction.atomic()`."
+            "its end: it was rolled back. Use `with transaction.atomic()`."
         )
 
 
