@@ -76,3 +76,13 @@ def test_several_leaks_are_one_block(project, run):
         ]
     )
     assert "ExceptionGroup" not in str(result.stdout)
+
+
+def test_a_test_file_outside_of_the_root(project, run, tmp_path_factory):
+    """As pytest's -c and --rootdir allow it."""
+    file = tmp_path_factory.mktemp("elsewhere") / "test_it.py"
+    file.write_text("import os\n\ndef test_polluter():\n    os.environ['LEAK'] = 'yes'\n")
+
+    result = run("-c", str(project.path / "tox.ini"), f"--rootdir={project.path}", str(file))
+
+    assert "1 leak: environ:LEAK (unset → 'yes'): use monkeypatch.setenv()" in str(result.stdout)

@@ -41,7 +41,10 @@ class TestCode:
         """Look at these files, and each conftest.py above them, from now on."""
         if paths not in self.known:
             files = {file: None for path in paths for file in (path, *conftests(path))}
-            found = [self.read(file) for file in files if file.is_relative_to(self.root)]
+            own = [
+                file for file in files if file.is_relative_to(self.root) or file in self.collected
+            ]
+            found = [self.read(file) for file in own]
             self.known[paths] = [one for one in found if one.tree.body]
         self.found = self.known[paths]
 

@@ -133,7 +133,7 @@ class Attributes(Probe):
             "reloaded",
             lambda: [revert() for revert in reverts],
             there=lambda: any(differs() for differs in differences),
-            remedy="reload it in a fixture that puts its names back, or in a process of its own",
+            remedy="reload it in a fixture that puts its names back, or in another process",
             silent=all(is_same(before, after) for key, before, after in again),
         )
 

@@ -32,7 +32,7 @@ DEEP = 20
 
 
 def parts(connection: BaseDatabaseWrapper, server: Any) -> Parts:
-    """`server`: what the server says of itself."""
+    """`server`: what the server says, like its version."""
     found = {
         "the version of Python": digest(sys.version),
         "the installed packages": digest(sorted(_distributions())),
