@@ -63,6 +63,21 @@ def test_the_tree_is_clean(rendered, answers):
     ruff(tree, "format", "--check", "--quiet")
 
 
+LATER = "type Numbers = list[int]\n\n\ndef first[T](of: list[T]) -> T:\n    return of[0]\n"
+
+
+@pytest.mark.parametrize("layer", ["embedded", "package"])
+@pytest.mark.parametrize("python", shapes.PYTHONS[1:])
+def test_a_fresh_project_passes_its_own_lint_on_each_python(template, tmp_path, python, layer):
+    """The template's files stay as they are on 3.11, and the project's own may be written for its Python."""
+    answers = {**shapes.catalogue()["everything"], "python_version": python, "testing_layer": layer}
+    tree = shapes.render(template, tmp_path / "tree", {**answers, "django_version": "6.1"})
+    (tree / "acme_shop" / "mine.py").write_text(LATER)
+
+    ruff(tree, "check", "--quiet")
+    ruff(tree, "format", "--check", "--quiet")
+
+
 def ruff(tree, *command):
     """The tree's own configuration decides; the cache stays out of the rendered tree."""
     done = tool("ruff", *command, "--no-cache", ".", cwd=tree)
