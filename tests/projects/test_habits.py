@@ -3,7 +3,7 @@
 import pytest
 import shapes
 
-SHAPES = ["default", pytest.param("everything", marks=pytest.mark.slow)]
+SHAPES = {**shapes.catalogue(), "channels": {"use_channels": True}}
 COMMANDS = {
     "manage.py test": ["python", "manage.py", "test", "--settings=acme_shop.test_settings"],
     "no random order": ["pytest", "-q", "-p", "no:randomly"],
@@ -16,9 +16,9 @@ INI = "[{section}]\nDJANGO_SETTINGS_MODULE = acme_shop.test_settings\nasyncio_mo
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ["default", "channels", pytest.param("everything", marks=pytest.mark.slow)])
 def test_a_fresh_project_is_green(generate, shape, command):
-    generate(**shapes.catalogue()[shape]).run(*COMMANDS[command])
+    generate(**SHAPES[shape]).run(*COMMANDS[command])
 
 
 @pytest.fixture
