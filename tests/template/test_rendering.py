@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shutil
 import tomllib
 
 import pytest
@@ -73,6 +74,16 @@ def test_a_fresh_project_passes_its_own_lint_on_each_python(template, tmp_path, 
     answers = {**shapes.catalogue()["everything"], "python_version": python, "testing_layer": layer}
     tree = shapes.render(template, tmp_path / "tree", {**answers, "django_version": "6.1"})
     (tree / "acme_shop" / "mine.py").write_text(LATER)
+
+    ruff(tree, "check", "--quiet")
+    ruff(tree, "format", "--check", "--quiet")
+
+
+def test_the_settings_grow_as_their_docstring_says(rendered, tmp_path):
+    tree = shutil.copytree(rendered(), tmp_path / "tree")
+    settings = tree / "acme_shop" / "settings.py"
+    (line,) = re.findall(r"(?m)^    (INSTALLED_APPS = .*)$", settings.read_text())
+    settings.write_text(f"{settings.read_text()}\n{line}\n")
 
     ruff(tree, "check", "--quiet")
     ruff(tree, "format", "--check", "--quiet")
