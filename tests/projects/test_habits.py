@@ -21,6 +21,27 @@ def test_a_fresh_project_is_green(generate, shape, command):
     generate(**SHAPES[shape]).run(*COMMANDS[command])
 
 
+TUTORIAL = """
+from channels.testing import WebsocketCommunicator
+from acme_shop.asgi import application
+
+async def test_my_consumer():
+    communicator = WebsocketCommunicator(application, "/ws/orders/")
+    connected, _ = await communicator.connect()
+    assert connected
+"""
+
+
+def test_a_websocket_test_of_the_tutorial_says_what_is_missing(generate):
+    project = generate(**SHAPES["channels"])
+    (project.path / "tests" / "test_tutorial.py").write_text(TUTORIAL)
+
+    text = project.pytest("-q", "tests/test_tutorial.py", check=False).stdout
+
+    assert "Websocket refused, its Origin header is missing" in text
+    assert "(still running): open the websocket with ws_connect, or await communicator.disconnect()" in text
+
+
 @pytest.fixture
 def contract(generate):
     """A function: options -> the output of the contract test that says whether the layer is on."""

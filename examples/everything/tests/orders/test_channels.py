@@ -61,8 +61,16 @@ async def test_a_page_connects_and_goes(connect, user):
     assert get_channel_layer().groups == {}
 
 
-async def test_a_foreign_page_is_refused(ws_connect):
+async def test_a_foreign_page_is_refused(ws_connect, caplog):
     await ws_connect(PAGE, origin="https://evil.example", accept=False)
+
+    assert "its Origin header is not allowed: 'https://evil.example'" in caplog.text
+
+
+async def test_a_page_without_origin_is_refused(ws_connect, caplog):
+    await ws_connect(PAGE, origin=None, accept=False)
+
+    assert "its Origin header is missing" in caplog.text
 
 
 @pytest.mark.parametrize(
