@@ -3,7 +3,7 @@
 import pytest
 import shapes
 
-SHAPES = ["default", pytest.param("everything", marks=pytest.mark.slow)]
+SHAPES = {**shapes.catalogue(), "channels": {"use_channels": True}}
 COMMANDS = {
     "manage.py test": ["python", "manage.py", "test", "--settings=acme_shop.test_settings"],
     "no random order": ["pytest", "-q", "-p", "no:randomly"],
@@ -16,9 +16,30 @@ INI = "[{section}]\nDJANGO_SETTINGS_MODULE = acme_shop.test_settings\nasyncio_mo
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ["default", "channels", pytest.param("everything", marks=pytest.mark.slow)])
 def test_a_fresh_project_is_green(generate, shape, command):
-    generate(**shapes.catalogue()[shape]).run(*COMMANDS[command])
+    generate(**SHAPES[shape]).run(*COMMANDS[command])
+
+
+TUTORIAL = """
+from channels.testing import WebsocketCommunicator
+from acme_shop.asgi import application
+
+async def test_my_consumer():
+    communicator = WebsocketCommunicator(application, "/ws/orders/")
+    connected, _ = await communicator.connect()
+    assert connected
+"""
+
+
+def test_a_websocket_test_of_the_tutorial_says_what_is_missing(generate):
+    project = generate(**SHAPES["channels"])
+    (project.path / "tests" / "test_tutorial.py").write_text(TUTORIAL)
+
+    text = project.pytest("-q", "tests/test_tutorial.py", check=False).stdout
+
+    assert "Websocket refused, its Origin header is missing" in text
+    assert "(still running): open the websocket with ws_connect, or await communicator.disconnect()" in text
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shutil
 import tomllib
 
 import pytest
@@ -59,6 +60,31 @@ def test_the_tree_is_clean(rendered, answers):
             tomllib.loads(text)
         elif file.suffix in (".yml", ".yaml"):
             yaml.compose(text)
+    ruff(tree, "check", "--quiet")
+    ruff(tree, "format", "--check", "--quiet")
+
+
+LATER = "type Numbers = list[int]\n\n\ndef first[T](of: list[T]) -> T:\n    return of[0]\n"
+
+
+@pytest.mark.parametrize("layer", ["embedded", "package"])
+@pytest.mark.parametrize("python", shapes.PYTHONS[1:])
+def test_a_fresh_project_passes_its_own_lint_on_each_python(template, tmp_path, python, layer):
+    """The template's files stay as they are on 3.11, and the project's own may be written for its Python."""
+    answers = {**shapes.catalogue()["everything"], "python_version": python, "testing_layer": layer}
+    tree = shapes.render(template, tmp_path / "tree", {**answers, "django_version": "6.1"})
+    (tree / "acme_shop" / "mine.py").write_text(LATER)
+
+    ruff(tree, "check", "--quiet")
+    ruff(tree, "format", "--check", "--quiet")
+
+
+def test_the_settings_grow_as_their_docstring_says(rendered, tmp_path):
+    tree = shutil.copytree(rendered(), tmp_path / "tree")
+    settings = tree / "acme_shop" / "settings.py"
+    (line,) = re.findall(r"(?m)^    (INSTALLED_APPS = .*)$", settings.read_text())
+    settings.write_text(f"{settings.read_text()}\n{line}\n")
+
     ruff(tree, "check", "--quiet")
     ruff(tree, "format", "--check", "--quiet")
 

@@ -4,15 +4,19 @@ Template file. Yours: inherit from JsonConsumer in your apps' consumers.py.
 """
 
 import json
+import logging
 import time
 from io import BytesIO
 from typing import Any
+from urllib.parse import ParseResult
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.security.websocket import OriginValidator, WebsocketDenier
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
+
+logger = logging.getLogger(__name__)
 
 
 class JsonConsumer(AsyncJsonWebsocketConsumer):
@@ -63,6 +67,19 @@ class JsonConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json({"errors": {"__all__": [message]}})
 
 
+class LoggedOriginValidator(OriginValidator):
+    """Channels' own, which says nothing, and a line in the log for each refusal."""
+
+    def valid_origin(self, parsed_origin: ParseResult | None) -> bool:
+        valid = super().valid_origin(parsed_origin)
+        if not valid:
+            origin = (
+                "missing" if parsed_origin is None else f"not allowed: {parsed_origin.geturl()!r}"
+            )
+            logger.warning("Websocket refused, its Origin header is %s", origin)
+        return valid
+
+
 class SameOrigin:
     """Lets in this site's own pages, by scheme, host and port, as Django's CSRF check does.
 
@@ -76,7 +93,7 @@ class SameOrigin:
         allowed = [
             origin.replace("://*.", "://.") for origin in settings.CSRF_TRUSTED_ORIGINS
         ] + self.own_origins(scope)
-        await OriginValidator(self.application, allowed)(scope, receive, send)
+        await LoggedOriginValidator(self.application, allowed)(scope, receive, send)
 
     def own_origins(self, scope: Any) -> list[str]:
         if b"host" not in dict(scope["headers"]):  # A test's communicator; each browser sends it.

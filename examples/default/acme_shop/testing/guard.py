@@ -226,9 +226,11 @@ class Guard:
         """The tasks that still run on a loop that is about to be closed."""
         tasks = [task for task in asyncio.all_tasks(runner.get_loop()) if not task.done()]
         names = [getattr(one.get_coro(), "__qualname__", one.get_name()) for one in tasks]
-        remedy = "await or cancel it, or use asyncio.TaskGroup"
         if item.function.__qualname__ not in names:  # Else a timeout stopped them, and the test.
-            self.tasks += [Leak("tasks", name, "still running", remedy, bool) for name in names]
+            self.tasks += [
+                Leak("tasks", name, "still running", task_remedy(task), bool)
+                for name, task in zip(names, tasks, strict=True)
+            ]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -289,3 +291,10 @@ class Guard:
             report.outcome = "failed"
             del report.wasxfail
         return report
+
+
+def task_remedy(task: asyncio.Task[Any]) -> str:
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    if frame and frame.f_globals["__name__"].partition(".")[0] == "channels":
+        return "open the websocket with ws_connect, or await communicator.disconnect()"
+    return "await or cancel it, or use asyncio.TaskGroup"

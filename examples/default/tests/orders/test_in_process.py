@@ -1,7 +1,12 @@
 """Without a queue, an order is processed here, when its transaction commits."""
 
+from datetime import timedelta
+from io import StringIO
+
 import pytest
+from django.core.management import call_command
 from django.db import transaction
+from django.utils import timezone
 
 from acme_shop.orders.models import Order
 
@@ -41,3 +46,21 @@ def test_a_real_commit_processes_too():
 
     order.refresh_from_db()
     assert order.status == Order.Status.PROCESSED
+
+
+@pytest.mark.django_db
+def test_the_command_processes_what_waits(time_machine):
+    order = OrderFactory.create()
+
+    assert run_command() == "0 processed"
+    time_machine.move_to(timezone.now() + timedelta(minutes=6), tick=False)
+    assert run_command() == "1 processed"
+
+    order.refresh_from_db()
+    assert order.status == Order.Status.PROCESSED
+
+
+def run_command():
+    shown = StringIO()
+    call_command("process_waiting_orders", stdout=shown)
+    return shown.getvalue().strip()

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -92,9 +92,10 @@ async def ws_connect(_asgi_application: Any) -> AsyncGenerator[Connect]:
             assert await socket.receive_json_from() == {...}
 
     ``client``: whose session cookie is sent, a Django ``Client`` or ``AsyncClient``. ``origin``: the
-    page's, by default an allowed one. ``accept=False``: the connection has to be refused. Returns
-    a ``Websocket``: ``send_json_to``, ``receive_json_from``, ``receive_nothing``, ``disconnect``. Each
-    is disconnected after the test, and an error of its consumer that no call raised fails the test.
+    page's, by default an allowed one; None sends none. ``headers``: more of them, in bytes. ``accept=False``: the
+    connection has to be refused. Returns a ``Websocket``: ``send_json_to``, ``receive_json_from``,
+    ``receive_nothing``, ``disconnect``. Each is disconnected after the test, and an error of its
+    consumer that no call raised fails the test.
     """
     sockets: list[Websocket] = []
 
@@ -102,11 +103,14 @@ async def ws_connect(_asgi_application: Any) -> AsyncGenerator[Connect]:
         path: str,
         *,
         client: Any = None,
-        origin: str = "http://testserver",
+        origin: str | None = "http://testserver",
+        headers: Iterable[tuple[bytes, bytes]] = (),
         subprotocols: list[str] | None = None,
         accept: bool = True,
     ) -> Websocket:
-        headers = [(b"origin", origin.encode())]
+        headers = [*headers]
+        if origin is not None:
+            headers.append((b"origin", origin.encode()))
         cookies = (client or AsyncClient()).cookies
         if cookie := cookies.get(django_settings.SESSION_COOKIE_NAME):
             headers.append((b"cookie", f"{cookie.key}={cookie.value}".encode()))
