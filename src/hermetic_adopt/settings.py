@@ -20,7 +20,7 @@ Written by `hermetic adopt`, and yours: change it as you like, each block can go
 
 @dataclass
 class Block:
-    """``reaches``: what the settings do now. ``code``: what changes that. ``needs``: their names in it."""
+    """``reaches``: what the settings do now, or nothing. ``code``: what changes that. ``needs``: their names in it."""
 
     reaches: str
     comment: str
@@ -46,7 +46,9 @@ def celery(settings: dict[str, Any]) -> list[Block]:
         "Celery: tasks run in the caller, errors reach the test, no broker is there.\n"
         "# Celery prefers variables of the environment to any setting."
     )
-    return [Block("Celery sends tasks to a broker", comment, "\n".join(lines), ("os",))]
+    # Eager tasks use no broker; the block then is for `send_task()`, which is never eager.
+    reaches = "" if found["eager"] else "Celery sends tasks to a broker"
+    return [Block(reaches, comment, "\n".join(lines), ("os",))]
 
 
 def in_memory(settings: dict[str, Any]) -> list[Block]:
