@@ -76,6 +76,7 @@ def facts(config: Any) -> dict[str, Any]:
     }
     for name in ("isolation", "isolation_baseline", "isolation_addopts"):
         found[name] = ini(config, name)
+    found["isolation"] = (found["isolation"] or "").strip("\"'")  # As the plugin reads it.
     from django.conf import settings
 
     if settings.configured:

@@ -20,7 +20,7 @@ Written by `hermetic adopt`, and yours: change it as you like, each block can go
 
 @dataclass
 class Block:
-    """``reaches``: what the settings do now, or nothing. ``code``: what changes that. ``needs``: their names in it."""
+    """``reaches``: what the settings do now. ``code``: what changes that. ``needs``: their names in it."""
 
     reaches: str
     comment: str
