@@ -441,3 +441,5 @@ def test_the_readme_lists_each_switch():
     for _, switch in SWITCHES.values():
         shown = " ".join(switch) if switch[0] != "-o" else "isolation_addopts"
         assert f"| `{shown}` |" in table or switch[0] == "-o", shown
+    for part in ("isolation_keep", '@pytest.mark.leaks("environ:PAYMENTS")', "--data use_celery=true"):
+        assert part in table
