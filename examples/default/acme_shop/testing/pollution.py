@@ -76,20 +76,26 @@ def main() -> int:
     parser.add_argument(
         "--reversed", action="store_true", help="last test first, as CI runs them at night"
     )
-    parser.add_argument("--tests", default="tests", help="folder of the tests (default: tests)")
+    parser.add_argument("--tests", help="folder of the tests (default: what plain pytest runs)")
     options = parser.parse_args()
+    if not find_spec("pytest_randomly"):
+        remedy = (
+            "add hermetic-django[pollution]" if __spec__.parent == "hermetic" else "run `uv sync`"
+        )
+        parser.error(f"pytest-randomly, which repeats the order of a run, is missing: {remedy}.")
     # A known seed, so that the order of the run can be asked for again.
     seed = options.seed or ("last" if options.victim else str(int.from_bytes(os.urandom(4))))
     order = ["-p", "randomly", f"--randomly-seed={seed}", *(REVERSED if options.reversed else [])]
+    tests = [options.tests] if options.tests else []
     if options.victim:
-        return of_victim(options.victim, options.tests, order, cached=seed == "last")
-    return of_suite(options.tests, order, seed)
+        return of_victim(options.victim, tests, order, cached=seed == "last")
+    return of_suite(tests, order, seed)
 
 
-def of_suite(tests: str, ordering: list[str], seed: str) -> int:
+def of_suite(tests: list[str], ordering: list[str], seed: str) -> int:
     """Run the suite, and search for what makes its first victim fail: a test that passes alone."""
-    say(f"Running {tests} with {shlex.join(ordering[2:])} ...")
-    order, failed = run([tests, *ordering, *PLAIN])
+    say(f"Running {named(tests)} with {shlex.join(ordering[2:])} ...")
+    order, failed = run([*tests, *ordering, *PLAIN])
     say(f"{len(failed)} of {len(order)} tests failed.")
     for victim in failed:
         search = Search(victim, order, fails=True)
@@ -103,17 +109,21 @@ def of_suite(tests: str, ordering: list[str], seed: str) -> int:
     return 1
 
 
-def of_victim(victim: str, tests: str, ordering: list[str], cached: bool) -> int:
+def of_victim(victim: str, tests: list[str], ordering: list[str], cached: bool) -> int:
     """Search for what the outcome of this test depends on."""
-    say(f"Running {tests} up to {victim}, with {shlex.join(ordering[2:])} ...")
-    order, failed = run([tests, *ordering, *(CACHED if cached else PLAIN)], last=victim)
+    say(f"Running {named(tests)} up to {victim}, with {shlex.join(ordering[2:])} ...")
+    order, failed = run([*tests, *ordering, *(CACHED if cached else PLAIN)], last=victim)
     if victim not in order:
         say(
-            f"{victim} is not among the {len(order)} tests of {tests}: give its id as pytest -v prints it."
+            f"{victim} is not among the {len(order)} tests of {named(tests)}: give its id as pytest -v prints it."
         )
         return 2
     search = Search(victim, order, fails=victim in failed)
     return search.setters() if search.fails_alone() else search.polluters()
+
+
+def named(tests: list[str]) -> str:
+    return " ".join(tests) or "the suite"
 
 
 class Search:

@@ -1,7 +1,7 @@
 """The baseline: leaks that were there when the layer came, in a file that can only shrink.
 
 A line of the file is a leak and the test, or the fixture, that leaves it. What it lists is reverted and does
-not fail; a new leak fails; a line whose test no longer leaks fails the run until it is removed.
+not fail; a new leak fails; a line whose test no longer leaks, or is gone, fails the run until it is removed.
 ``--isolation-baseline-update`` writes the file when there is none, and later only removes lines.
 """
 
@@ -35,6 +35,47 @@ class Baseline:
         self.is_worker = hasattr(config, "workerinput")
         self.found: Lines = set()
         self.passed: set[str] = set()
+        self.config = config
+        self.gone: Lines = set()
+        self.not_collected: list[str] = []
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if not report.passed:
+            self.not_collected.append(report.nodeid)
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self.not_collected += [item.nodeid for item in items]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """The lines of tests that the run would have, and has not: they were deleted or renamed."""
+        tests = {item.nodeid for item in session.items}
+        self.gone = {
+            line
+            for line in self.known
+            if "::" in line[0]
+            and line[0] not in tests
+            and not any(line[0].startswith(one) for one in self.not_collected)
+        }
+        if self.is_worker:
+            self.config.workeroutput["isolation gone"] = [*self.gone]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """pytest-xdist: what a worker collected, which its controller does not."""
+        output = getattr(node, "workeroutput", None) or {}
+        self.gone = {tuple(line) for line in output.get("isolation gone", ())}
+
+    def is_asked_for(self, test: str) -> bool:
+        """Whether the run collects that file: by its name, or by a folder that holds it."""
+        option, folder = self.config.getoption, self.config.invocation_params.dir
+        if option("lf", default=False) or option("keyword") or option("ignore_glob"):
+            return False
+        file = self.config.rootpath / test.partition("::")[0]
+        asked, ignored = (
+            any(file.is_relative_to(folder / one) for one in those)
+            for those in (self.config.args, option("ignore") or ())
+        )
+        return asked and not ignored
 
     def new(self, item: pytest.Item, left: Left) -> Left:
         """What a test left, and the fixtures that ended with it, without what the file lists."""
@@ -67,6 +108,7 @@ class Baseline:
             for line in self.known - self.found
             if line[0] in self.passed
             or ("::" in line[0] and not self.is_there(line[0]))
+            or (line in self.gone and self.is_asked_for(line[0]))
             or ("::" not in line[0] and self.update)
         }
 
@@ -97,8 +139,15 @@ class Baseline:
             )
         elif self.found & self.known:
             say(f"isolation: {counted(self.found & self.known, 'known leak')} ({name}), reverted")
+        if self.exists and self.update and self.found - self.known:
+            new = counted(self.found - self.known, "new leak")
+            say(
+                f"isolation: {new} not recorded, since a baseline can only shrink: mend what fails",
+                red=True,
+            )
         if self.mended:
-            done = "removed" if self.update else "no longer true: --isolation-baseline-update"
+            failed = "no longer true, so the run fails; --isolation-baseline-update removes them"
+            done = "removed" if self.update else failed
             lines = counted(self.mended, "line")
             say(f"isolation: {lines} of {name} {done}", red=not self.update)
             for where, leak in sorted(self.mended):

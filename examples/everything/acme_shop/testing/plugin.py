@@ -89,7 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "leaks(*patterns): tolerate leaks of these names (fnmatch) in this test; they are reverted",
     )
-    mode = config.getoption("--isolation") or config.getini("isolation")
+    mode = config.getoption("--isolation") or config.getini("isolation").strip("\"'")
     if mode not in MODES:
         raise pytest.UsageError(f"The ini option isolation is {mode!r}: make it fail, warn or off.")
     register, report = config.pluginmanager.register, Report(config)

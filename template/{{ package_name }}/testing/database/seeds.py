@@ -48,6 +48,12 @@ def seed(function: Seed) -> Any:
     """
 
     def copy(request: pytest.FixtureRequest, db: None) -> Any:
+        if not request.config.pluginmanager.has_plugin("hermetic-seeds"):
+            pytest.fail(
+                f"The seed {function.__name__!r} has no rows: seeds are switched off "
+                "(-p no:hermetic-seeds).",
+                pytrace=False,
+            )
         if function not in request.node.getparent(pytest.Module).stash.get(_seeds, ()):
             pytest.fail(
                 f"The seed {function.__name__!r} has no rows in this module: define it here or in "
