@@ -180,6 +180,7 @@ _subdirectory: template
 _skip_if_exists: ["**/seam.txt"]
 use_thing: {type: bool, default: false}
 """
+FOLDER = "template/{% if use_thing %}thing{% endif %}"
 ANSWERS = "template/{{ _copier_conf.answers_file }}.jinja"
 
 
@@ -385,14 +386,17 @@ def _(world):
     world.project.write("base.txt", "mine\n")
     results = world.both()
     assert "base.txt" in world.message
-    assert "commit or stash" in world.message
+    assert "commit them, or stash" in world.message
     return results
 
 
 @row("an untracked file")
 def _(world):
     world.project.write("own.txt", "mine\n")
-    return world.both()
+    results = world.both(says="git stash -u")
+    cause, end = world.message.split("git stash -u")
+    assert "`apply` would change nothing." in end
+    return results
 
 
 @row("no git repository")
@@ -554,6 +558,60 @@ def _(world):
     plain = plain if (world.root / "plain" / "thing.txt").exists() else "LOST"
     ours = world.ours("--to", ":current:", "-d", "use_thing=false")
     return plain, ours + ", the file kept" * (b"by mine" in world.project.files()["thing.txt"])
+
+
+@row("a toggle off, files of its folder edited")
+def _(world):
+    part = f"{FOLDER}/app.py"
+    world.repository.release("v3.0.0", toy(world.root, **{part: TEN, f"{FOLDER}/models.py": LONG}))
+    world.project.update("apply", "--to", "v3.0.0", "-d", "use_thing=true")
+    world.project.write("thing/models.py", LONG + "mine\n")
+    world.project.write("thing/more/own.py", "mine\n")
+    world.project.commit()
+    plain = world.plain(data={"use_thing": False}, vcs_ref="v3.0.0")
+    plain = plain if (world.root / "plain" / "thing" / "models.py").exists() else "LOST"
+    off = ["--to", ":current:", "-d", "use_thing=false"]
+    ours = world.ours(*off)
+    assert "thing/ would be removed in part only" in world.message
+    assert "(thing/models.py, thing/more/own.py)" in world.message
+    anyway = world.project.clone(world.root / "anyway")
+    assert anyway.update("apply", "--conflicts", *off).code == 0
+    assert (anyway.path / "thing/models.py").exists()
+    assert not (anyway.path / "thing/app.py").exists()
+    shutil.rmtree(world.project.path / "thing")
+    world.project.commit()
+    assert world.project.update("apply", *off).code == 0
+    return plain, ours
+
+
+@row("a toggle off, its folder as the template has it")
+def _(world):
+    world.repository.release("v3.0.0", toy(world.root, **{f"{FOLDER}/app.py": TEN}))
+    world.project.update("apply", "--to", "v3.0.0", "-d", "use_thing=true")
+    world.project.write("things/own.py", "mine\n")
+    world.project.commit()
+    off = ["--to", ":current:", "-d", "use_thing=false"]
+    results = world.both(*off, data={"use_thing": False}, vcs_ref="v3.0.0")
+    assert "thing/app.py" not in world.project.files()
+    return results
+
+
+@row("the package renamed by --data")
+def _(world):
+    world.release("v3.0.0", SETTINGS + "package_name: {type: str, default: shop}\n")
+    world.project.update("apply", "--to", "v3.0.0")
+    world.project.commit()
+    same = world.project.update("check", "--to", ":current:", "-d", "package_name=shop")
+    assert same.code == 0, same
+    return world.both(
+        "--to",
+        ":current:",
+        "-d",
+        "package_name=foo",
+        says="package_name is shop and cannot become foo",
+        data={"package_name": "foo"},
+        vcs_ref="v3.0.0",
+    )
 
 
 @row("the same toggle on again, the kept file there")
