@@ -4,6 +4,7 @@ The page is what is expected here; each of its rows has a test, and each test a 
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -394,8 +395,9 @@ def _(world):
 def _(world):
     world.project.write("own.txt", "mine\n")
     results = world.both(says="git stash -u")
-    cause, end = world.message.split("git stash -u")
-    assert "`apply` would change nothing." in end
+    outcome = world.project.update("check")
+    assert "would change nothing" not in outcome.out, "the cause comes first"
+    assert outcome.err.endswith("`apply` would change nothing.\n")
     return results
 
 
@@ -973,6 +975,56 @@ def test_a_project(tmp_path, name):
     plain, ours, _ = EXPECTED[name]
 
     assert ROWS[name](World(tmp_path)) == (plain, ours)
+
+
+def test_the_commands_of_the_readme_resolve_a_conflict(tmp_path):
+    readme = (shapes.ROOT / "README.md").read_text()
+    (block,) = re.findall(r"^## Updates\n\n```sh\n(.*?)```", readme, re.MULTILINE | re.DOTALL)
+    *commands, undo = [line.split("  ")[0] for line in block.splitlines()]
+    world = World(tmp_path)
+    world.project.write("base.txt", here(5))
+    world.project.commit()
+    before = world.project.files()
+
+    check, apply, marked, again = [
+        world.project.update(*command.removeprefix("uv run update.py ").split())
+        for command in [*commands, commands[1]]
+    ]
+
+    assert [check.code, apply.code, marked.code] == [1, 1, 1]
+    assert "`apply --conflicts` updates and marks" in check.out
+    assert "`apply" not in marked.out + marked.err, "no advice to run what was just run"
+    assert undo in marked.err
+    assert undo in again.err, "an unfinished update is undone by the same command"
+    subprocess.run(undo, shell=True, cwd=world.project.path, check=True, capture_output=True)
+    assert world.project.files() == before
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_lock_file_is_renewed_after_its_dependencies_changed(tmp_path, locked):
+    world = World(tmp_path)
+    world.repository.release("v3.0.0", toy(tmp_path, **{"template/pyproject.toml": PYPROJECT}))
+    world.repository.release(
+        "v4.0.0", toy(tmp_path, **{"template/pyproject.toml": PYPROJECT, "template/base.txt": there(7)})
+    )
+    if locked:
+        world.project.write("uv.lock", "version = 1\n")
+        world.project.commit()
+
+    said = []
+    for tag in ("v3.0.0", "v4.0.0"):
+        said.append("`uv lock`" in world.project.update("apply", "--to", tag).err)
+        world.project.commit()
+
+    assert said == [locked, False]
+
+
+def test_a_local_template_is_noted_with_a_release_only(tmp_path):
+    project = World(tmp_path).project
+
+    assert "is a local folder" in project.update("check").out
+    toggle = project.update("check", "--to", ":current:", "-d", "use_thing=true")
+    assert "is a local folder" not in toggle.out
 
 
 def test_every_row_of_the_page_is_tested():
