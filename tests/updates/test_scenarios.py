@@ -598,6 +598,19 @@ def _(world):
     return results
 
 
+@row("a release moves a folder that has a project file")
+def _(world):
+    world.repository.release("v3.0.0", toy(world.root, **{"template/old/app.py": LONG}))
+    world.repository.release("v4.0.0", toy(world.root, **{"template/new/app.py": LONG}))
+    world.project.update("apply", "--to", "v3.0.0")
+    world.project.write("old/own.py", "mine\n")
+    world.project.commit()
+    results = world.both("--to", "v4.0.0", vcs_ref="v4.0.0")
+    assert {"new/app.py", "old/own.py"} <= world.project.files().keys()
+    assert "old/app.py" not in world.project.files()
+    return results
+
+
 @row("the package renamed by --data")
 def _(world):
     world.release("v3.0.0", SETTINGS + "package_name: {type: str, default: shop}\n")
