@@ -13,8 +13,8 @@
     uv run update.py renew                       show and take the newest release's update.py alone
 
 Exit codes of check, report and apply agree: 0 the update is possible, or there is none; 1 a conflict, so apply
-changes nothing; 2 no update is possible, and the message says why. review exits with 1 when an edit was
-lost, renew when edits of update.py conflict. `--json` prints the preview as JSON.
+changes nothing, and `apply --conflicts` updates and marks it; 2 no update is possible, and the message says why.
+review exits with 1 when an edit was lost, renew when edits of update.py conflict. `--json` prints the preview as JSON.
 
 The verdicts of `check`:
     update    not edited here; replaced by the template's new version
@@ -95,8 +95,9 @@ REDIRECTS = ("core.worktree", "core.bare", "core.hookspath", "core.fsmonitor", "
 LINK = 0o120000
 NOT_APPLIED = "the template's changes to it are not applied"
 NO_GIT = "git is not installed, and an update needs it: install git."
-# The question whose answer makes a project one of two kinds.
-LAYER, ADOPTED = "testing_layer", "adopted"
+# The questions whose answers stay: the package's name, and which of two kinds the project is.
+NAME, LAYER, ADOPTED = "package_name", "testing_layer", "adopted"
+UNDO = "git reset --hard && git clean -fd"
 
 
 class Stop(Exception):
@@ -279,7 +280,7 @@ def read_blobs(root: Path, blobs: list[str]) -> Iterator[bytes]:
 def unfinished(names: Iterable[str]) -> Stop:
     return Stop(
         f"An earlier update is unfinished: resolve the conflicts in {', '.join(sorted(names))} "
-        "and commit, or undo it with `git reset --hard`."
+        f"and commit, or undo it with `{UNDO}`."
     )
 
 
@@ -533,7 +534,7 @@ def make_plan(
         release(base, source, current, text, unsafe=trust, exclude=template.exclude)
         check_moved(current, text, (base / ANSWERS).read_bytes())
         check_questions(data, template.questions_data)
-        check_kind(answers.get(LAYER), data.get(LAYER, answers.get(LAYER)))
+        check_kind(answers, {**answers, **data})
         plan = Plan(source, current, str(recorded_in(new)["_commit"]), base=tree(base))
         before, after = Version(current), version(plan.target)
         if after < before:
@@ -544,7 +545,7 @@ def make_plan(
         plan.migrations = migrations(template.config_data, before, after)
         if template.config_data.get("tasks"):
             plan.notes.append("The template has _tasks, which are code; update.py never runs them.")
-        if Path(source).expanduser().is_dir():
+        if after > before and Path(source).expanduser().is_dir():
             plan.notes.append(
                 f"_src_path {source} is a local folder: set it to the template's URL in {ANSWERS}."
             )
@@ -798,8 +799,12 @@ def check_questions(data: dict[str, Any], questions: dict[str, Any]) -> None:
             raise Stop(f"{name} is computed from other answers and cannot be set.")
 
 
-def check_kind(was: Any, becomes: Any) -> None:
-    """A generated project and one that adopted the layer are of two kinds."""
+def check_kind(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """A generated project and one that adopted the layer are of two kinds; a package keeps its name."""
+    was, becomes = before.get(NAME), after.get(NAME)
+    if was and was != becomes:
+        raise Stop(f"{NAME} is {was} and cannot become {becomes}: no update renames a package.")
+    was, becomes = before.get(LAYER), after.get(LAYER)
     if was != becomes and ADOPTED in (was, becomes):
         loss = (
             "remove what the template generated" if becomes == ADOPTED else "add a project's files"
@@ -867,19 +872,43 @@ def hand_edited(repository: Repository, plan: Plan, folder: Path, seam: Any) -> 
         )
 
 
-def refusal(plan: Plan, repository: Repository, trust: bool) -> str:
+def kept_in_part(plan: Plan, repository: Repository) -> str:
+    """Why the project would not start without what an answer removes: part of a folder stays; "" if none does."""
+    folders, kept = set(), set()
+    stay = {change.path for change in plan.of("LOST")}
+    stay |= read_index(repository.root).keys() - plan.base.keys()
+    for change in plan.of("removed"):
+        parents = (f"{parent.as_posix()}/" for parent in reversed(Path(change.path).parents[:-1]))
+        gone = (top for top in parents if not any(path.startswith(top) for path in plan.new))
+        top = next(gone, "no folder")
+        if inside := {path for path in stay if path.startswith(top)}:
+            folders.add(top)
+            kept |= inside
+    if not kept:
+        return ""
+    return (
+        f"{', '.join(sorted(folders))} would be removed in part only, and the project would not start, since files "
+        f"of your own or edited here stay ({', '.join(sorted(kept))}): delete the folder and commit that first, "
+        "keep the former answer, or add --conflicts and adapt what stays."
+    )
+
+
+def refusal(plan: Plan, repository: Repository, options: argparse.Namespace) -> str:
     """Why apply would change nothing, apart from conflicts; "" if it would not refuse."""
     if dirty := sorted(touched(repository.root)):
         return (
             f"The work tree has uncommitted changes ({dirty[0]}{', …' * (len(dirty) > 1)}): "
-            "commit or stash them first, so that the update can be undone."
+            "commit them, or stash them with `git stash -u`, so that the update can be undone."
         )
-    if plan.migrations and not trust:
+    if plan.migrations and not options.trust:
         return (
             f"This update runs the template's migration for {', '.join(plan.migrations)}, "
             f"which is code: read hooks/migrations in {plan.source} first, then add --trust."
         )
-    return BUSY if (repository.folder / "index.lock").exists() else ""
+    if (repository.folder / "index.lock").exists():
+        return BUSY
+    # Without --data, a folder goes because the template moved it.
+    return kept_in_part(plan, repository) if options.data and not options.conflicts else ""
 
 
 BUSY = (
@@ -1199,7 +1228,7 @@ def counted(things: Sized, name: str) -> str:
     return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
-def table(plan: Plan) -> str:
+def table(plan: Plan, end: str) -> str:
     to = f" to {plan.target}" * (plan.target != plan.current)
     shipped = plan.pristine + len(plan.edited) + len(plan.deleted)
     text = [
@@ -1208,7 +1237,7 @@ def table(plan: Plan) -> str:
         f"{len(plan.edited)} edited, {len(plan.deleted)} deleted",
     ]
     text += [f"  {word:9} {what}{f': {note}' * bool(note)}" for word, what, note in rows(plan)]
-    return "\n".join([*text, verdict(plan)])
+    return "\n".join([*text, *[end] * bool(end)])
 
 
 def verdict(plan: Plan) -> str:
@@ -1264,7 +1293,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     option("-d", "--data", action="append", default=[], metavar="NAME=VALUE", help="set an answer")
     option("--json", action="store_true", help="print the preview as JSON")
     option(
-        "--conflicts", action="store_true", help="apply: update, and mark conflicts in the files"
+        "--conflicts",
+        action="store_true",
+        help="apply: update, mark conflicts in the files, exit with 1",
     )
     option("--trust", action="store_true", help="run the template's migrations")
     options = parser.parse_args(argv)
@@ -1312,13 +1343,16 @@ def run(options: argparse.Namespace, root: Path) -> int:
     data = dict(item.split("=", 1) for item in options.data)
     plan = make_plan(repository, options.to, data, options.trust)
     seen = {path: look(repository.top, path) for path in plan.writes}
-    plan.refused = refusal(plan, repository, options.trust)
+    plan.refused = refusal(plan, repository, options)
     if options.json:
         print(json.dumps(as_json(plan), indent=2))
     else:
-        print(markdown(plan) if options.command == "report" else table(plan))
+        # A refusal, or what was written, ends with its own sentence below.
+        told = plan.code == 2 or (plan.code and options.command == "apply" and options.conflicts)
+        end = "" if told else verdict(plan)
+        print(markdown(plan) if options.command == "report" else table(plan, end))
     if plan.code == 2:
-        raise Stop(plan.refused)
+        raise Stop(f"{plan.refused} {verdict(plan)}")
     conflicts = [change.path for change in plan.of("conflict")]
     if options.command != "apply" or not plan.code + len(plan.writes):
         return plan.code
@@ -1326,15 +1360,19 @@ def run(options: argparse.Namespace, root: Path) -> int:
         return say(1, "Nothing was changed.")
     bring(repository, plan, seen, conflicts)
     written = counted(plan.writes, "file")
-    summary = [f"{written} written. To undo: git reset --hard && git clean -fd"]
+    summary = [f"{written} written. To undo: {UNDO}"]
     if kept := [change.path for change in plan.of("LOST")]:
         summary.append(
-            f"Kept, although no longer in the template: {', '.join(kept)}. It is a project file now and may "
+            f"Kept, although no longer in the template: {', '.join(kept)}. What is kept is yours now and may "
             "import what was removed: adapt or delete it."
         )
-    next_step = "Run the tests, review `git diff`, and commit."
+    relock = (root / "uv.lock").exists() and f"{repository.prefix}pyproject.toml" in plan.writes
+    tests = "run `uv lock` and the tests" if relock else "run the tests"
+    next_step = f"Review `git diff`, {tests}, and commit."
     if conflicts:
-        next_step = "Resolve the conflicts (see `git diff`), `git add` the files, run the tests, and commit."
+        next_step = (
+            f"Resolve the conflicts (see `git diff`), `git add` the files, {tests}, and commit."
+        )
     return say(plan.code, *summary, next_step)
 
 

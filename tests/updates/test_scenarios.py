@@ -4,6 +4,7 @@ The page is what is expected here; each of its rows has a test, and each test a 
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -180,6 +181,7 @@ _subdirectory: template
 _skip_if_exists: ["**/seam.txt"]
 use_thing: {type: bool, default: false}
 """
+FOLDER = "template/{% if use_thing %}thing{% endif %}"
 ANSWERS = "template/{{ _copier_conf.answers_file }}.jinja"
 
 
@@ -385,14 +387,18 @@ def _(world):
     world.project.write("base.txt", "mine\n")
     results = world.both()
     assert "base.txt" in world.message
-    assert "commit or stash" in world.message
+    assert "commit them, or stash" in world.message
     return results
 
 
 @row("an untracked file")
 def _(world):
     world.project.write("own.txt", "mine\n")
-    return world.both()
+    results = world.both(says="git stash -u")
+    outcome = world.project.update("check")
+    assert "would change nothing" not in outcome.out, "the cause comes first"
+    assert outcome.err.endswith("`apply` would change nothing.\n")
+    return results
 
 
 @row("no git repository")
@@ -554,6 +560,73 @@ def _(world):
     plain = plain if (world.root / "plain" / "thing.txt").exists() else "LOST"
     ours = world.ours("--to", ":current:", "-d", "use_thing=false")
     return plain, ours + ", the file kept" * (b"by mine" in world.project.files()["thing.txt"])
+
+
+@row("a toggle off, files of its folder edited")
+def _(world):
+    part = f"{FOLDER}/app.py"
+    world.repository.release("v3.0.0", toy(world.root, **{part: TEN, f"{FOLDER}/models.py": LONG}))
+    world.project.update("apply", "--to", "v3.0.0", "-d", "use_thing=true")
+    world.project.write("thing/models.py", LONG + "mine\n")
+    world.project.write("thing/more/own.py", "mine\n")
+    world.project.commit()
+    plain = world.plain(data={"use_thing": False}, vcs_ref="v3.0.0")
+    plain = plain if (world.root / "plain" / "thing" / "models.py").exists() else "LOST"
+    off = ["--to", ":current:", "-d", "use_thing=false"]
+    ours = world.ours(*off)
+    assert "thing/ would be removed in part only" in world.message
+    assert "(thing/models.py, thing/more/own.py)" in world.message
+    anyway = world.project.clone(world.root / "anyway")
+    assert anyway.update("apply", "--conflicts", *off).code == 0
+    assert (anyway.path / "thing/models.py").exists()
+    assert not (anyway.path / "thing/app.py").exists()
+    shutil.rmtree(world.project.path / "thing")
+    world.project.commit()
+    assert world.project.update("apply", *off).code == 0
+    return plain, ours
+
+
+@row("a toggle off, its folder as the template has it")
+def _(world):
+    world.repository.release("v3.0.0", toy(world.root, **{f"{FOLDER}/app.py": TEN}))
+    world.project.update("apply", "--to", "v3.0.0", "-d", "use_thing=true")
+    world.project.write("things/own.py", "mine\n")
+    world.project.commit()
+    off = ["--to", ":current:", "-d", "use_thing=false"]
+    results = world.both(*off, data={"use_thing": False}, vcs_ref="v3.0.0")
+    assert "thing/app.py" not in world.project.files()
+    return results
+
+
+@row("a release moves a folder that has a project file")
+def _(world):
+    world.repository.release("v3.0.0", toy(world.root, **{"template/old/app.py": LONG}))
+    world.repository.release("v4.0.0", toy(world.root, **{"template/new/app.py": LONG}))
+    world.project.update("apply", "--to", "v3.0.0")
+    world.project.write("old/own.py", "mine\n")
+    world.project.commit()
+    results = world.both("--to", "v4.0.0", vcs_ref="v4.0.0")
+    assert {"new/app.py", "old/own.py"} <= world.project.files().keys()
+    assert "old/app.py" not in world.project.files()
+    return results
+
+
+@row("the package renamed by --data")
+def _(world):
+    world.release("v3.0.0", SETTINGS + "package_name: {type: str, default: shop}\n")
+    world.project.update("apply", "--to", "v3.0.0")
+    world.project.commit()
+    same = world.project.update("check", "--to", ":current:", "-d", "package_name=shop")
+    assert same.code == 0, same
+    return world.both(
+        "--to",
+        ":current:",
+        "-d",
+        "package_name=foo",
+        says="package_name is shop and cannot become foo",
+        data={"package_name": "foo"},
+        vcs_ref="v3.0.0",
+    )
 
 
 @row("the same toggle on again, the kept file there")
@@ -915,6 +988,56 @@ def test_a_project(tmp_path, name):
     plain, ours, _ = EXPECTED[name]
 
     assert ROWS[name](World(tmp_path)) == (plain, ours)
+
+
+def test_the_commands_of_the_readme_resolve_a_conflict(tmp_path):
+    readme = (shapes.ROOT / "README.md").read_text()
+    (block,) = re.findall(r"^## Updates\n\n```sh\n(.*?)```", readme, re.MULTILINE | re.DOTALL)
+    *commands, undo = [line.split("  ")[0] for line in block.splitlines()]
+    world = World(tmp_path)
+    world.project.write("base.txt", here(5))
+    world.project.commit()
+    before = world.project.files()
+
+    check, apply, marked, again = [
+        world.project.update(*command.removeprefix("uv run update.py ").split())
+        for command in [*commands, commands[1]]
+    ]
+
+    assert [check.code, apply.code, marked.code] == [1, 1, 1]
+    assert "`apply --conflicts` updates and marks" in check.out
+    assert "`apply" not in marked.out + marked.err, "no advice to run what was just run"
+    assert undo in marked.err
+    assert undo in again.err, "an unfinished update is undone by the same command"
+    subprocess.run(undo, shell=True, cwd=world.project.path, check=True, capture_output=True)
+    assert world.project.files() == before
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_lock_file_is_renewed_after_its_dependencies_changed(tmp_path, locked):
+    world = World(tmp_path)
+    world.repository.release("v3.0.0", toy(tmp_path, **{"template/pyproject.toml": PYPROJECT}))
+    world.repository.release(
+        "v4.0.0", toy(tmp_path, **{"template/pyproject.toml": PYPROJECT, "template/base.txt": there(7)})
+    )
+    if locked:
+        world.project.write("uv.lock", "version = 1\n")
+        world.project.commit()
+
+    said = []
+    for tag in ("v3.0.0", "v4.0.0"):
+        said.append("`uv lock`" in world.project.update("apply", "--to", tag).err)
+        world.project.commit()
+
+    assert said == [locked, False]
+
+
+def test_a_local_template_is_noted_with_a_release_only(tmp_path):
+    project = World(tmp_path).project
+
+    assert "is a local folder" in project.update("check").out
+    toggle = project.update("check", "--to", ":current:", "-d", "use_thing=true")
+    assert "is a local folder" not in toggle.out
 
 
 def test_every_row_of_the_page_is_tested():

@@ -130,18 +130,34 @@ def test_a_project_of_0_1_0_takes_update_py_first(repository, tmp_path):
     ]
     project = Subject(tmp_path / "project", repository, "v0.1.0")
     shutil.rmtree(project.path / "acme_shop" / "orders")
+    project.write("update.py", (project.path / "update.py").read_text() + "# mine\n")
     project.commit()
     before = project.files()
 
     with releases.git_environment():
-        subprocess.run([sys.executable, "-m", *words], cwd=project.path, check=True, capture_output=True)
+        command = [sys.executable, "-m", *words]
+        taken = subprocess.run(command, cwd=project.path, check=True, capture_output=True, text=True)
 
+    assert taken.stdout + taken.stderr == ""
+    assert not project.files()["update.py"].endswith(b"# mine\n"), "the changelog says it is overwritten"
     assert project.git("status", "--porcelain").split() == ["M", "update.py"]
     project.commit()
     assert project.update("apply", "--to", HEAD).code == 0
     added = project.files().keys() - before.keys()
     assert added, "the update brings files"
     assert not [name for name in added if name.startswith("acme_shop/orders/")]
+
+
+def test_the_changelog_names_uvicorns_new_flags(repository, tmp_path):
+    """Those of the Dockerfile, for who starts the server otherwise."""
+    flags = []
+    for tag in ("v0.1.0", HEAD):
+        project = Subject(tmp_path / tag, repository, tag, {"use_channels": True})
+        command = (project.path / "Dockerfile").read_text().rpartition("CMD ")[2]
+        flags.append(set(re.findall(r'"(--[a-z-]+)"', command)))
+    (line,) = re.findall(r"^- Where you start uvicorn .*?\n(?=-)", release.CHANGELOG.read_text(), re.M | re.S)
+
+    assert set(re.findall(r"--[a-z-]+", line)) == flags[1] - flags[0]
 
 
 def off_answer(files, key):
