@@ -1348,8 +1348,8 @@ def run(options: argparse.Namespace, root: Path) -> int:
         print(json.dumps(as_json(plan), indent=2))
     else:
         # A refusal, or what was written, ends with its own sentence below.
-        told = plan.code == 2 or (plan.code and options.command == "apply" and options.conflicts)
-        end = "" if told else verdict(plan)
+        is_said = plan.code == 2 or (plan.code and options.command == "apply" and options.conflicts)
+        end = "" if is_said else verdict(plan)
         print(markdown(plan) if options.command == "report" else table(plan, end))
     if plan.code == 2:
         raise Stop(f"{plan.refused} {verdict(plan)}")

@@ -71,13 +71,11 @@ class LoggedOriginValidator(OriginValidator):
     """Channels' own, which says nothing, and a line in the log for each refusal."""
 
     def valid_origin(self, parsed_origin: ParseResult | None) -> bool:
-        valid = super().valid_origin(parsed_origin)
-        if not valid:
-            origin = (
-                "missing" if parsed_origin is None else f"not allowed: {parsed_origin.geturl()!r}"
-            )
-            logger.warning("Websocket refused, its Origin header is %s", origin)
-        return valid
+        if super().valid_origin(parsed_origin):
+            return True
+        fault = f"not allowed: {parsed_origin.geturl()!r}" if parsed_origin else "missing"
+        logger.warning("Websocket refused, its Origin header is %s", fault)
+        return False
 
 
 class SameOrigin:

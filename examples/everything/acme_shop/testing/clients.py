@@ -40,7 +40,7 @@ async def acreate(factory: "type[Factory[T]]", /, **attributes: Any) -> T:
 
 @pytest.fixture
 def user(django_user_model: Any, django_username_field: str) -> Any:
-    """A saved user without privileges; the username (or e-mail address) is made up.
+    """A saved user without privileges; the username is ``user``, an e-mail address ``user@example.com``.
 
     Override it in tests/conftest.py when your user model requires more fields.
     """
