@@ -22,10 +22,13 @@ def test_discount():
 
 
 def picture(project: shapes.Project) -> str:
-    """Run the leaking test in the project, and draw what the terminal shows but for the time it took."""
+    """Run the leaking test in the project, and draw what the terminal shows but for the time it took.
+
+    As on a developer's machine: pytest cuts no line where CI is set.
+    """
     (project.path / "tests" / "test_discount.py").write_text(TEST)
     command = ["--no-header", "--color=yes", "tests/test_discount.py"]
-    output = project.pytest(*command, "-p", "no:randomly", check=False, COLUMNS="100").stdout
+    output = project.pytest(*command, "-p", "no:randomly", check=False, COLUMNS="100", CI="").stdout
     output = re.sub(r" in [\d.]+s", "", output.partition("\n")[2].lstrip("\n"))
     return pictures.terminal("A test that leaks", f"$ uv run pytest tests/test_discount.py\n{output}")
 

@@ -1,6 +1,7 @@
 """Each test leaves something behind in Celery, and its twin looks for it: any order must pass."""
 
 import logging
+import os
 
 import pytest
 from celery import Celery, current_app, shared_task, signals
@@ -102,3 +103,4 @@ def handlers_before(request):
 @TWICE
 def test_a_live_worker_leaves_log_handlers_alone(n, handlers_before, celery_live_worker):
     assert own_handlers() == handlers_before
+    assert "CELERY_LOG_LEVEL" not in os.environ
