@@ -287,7 +287,7 @@ def test_the_job_of_a_dead_worker_starts_again(
 @pytest.mark.django_db
 def test_upkeep_goes_before_the_backlog(run_jobs):
     process_order.defer(order_id=OrderFactory.create().pk)
-    retry_stalled_jobs.defer(timestamp=0)
+    retry_stalled_jobs.configure().defer(timestamp=0)
 
     run_jobs(concurrency=1)
 
