@@ -511,3 +511,14 @@ def test_a_loop_that_pytest_asyncio_keeps_is_not_the_first_async_tests(project, 
     assert "ERROR test_a_loop_that_pytest_asyncio_keeps_is_not_the_first_async_tests.py::test_guilty" in str(
         result.stdout
     )
+
+
+def test_a_call_of_monkeypatch_with_one_argument_costs_no_probe(leaks, run):
+    """``delattr("module.name")`` is pytest's way to forbid a function; other leaks are still named."""
+    head = "import prod\n\ndef no_requests(monkeypatch):\n    monkeypatch.delattr('prod.send')\n"
+    files = {"prod": "def send(): pass\nmode = None"}
+
+    (line,) = leaks("prod.mode = 'x'", "prod.mode is None", head=head, files=files)
+
+    assert line.startswith("attributes:prod.mode (None → 'x')")
+    assert "is off" not in str(run().stdout)

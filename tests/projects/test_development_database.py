@@ -1,19 +1,10 @@
 """The development database survives a django_db_setup that replaces pytest-django's, on PostgreSQL."""
 
-import os
-import uuid
-from urllib.parse import urlsplit
+from contextlib import nullcontext
 
 import pytest
-import shapes
-from processes import listening
+import roles
 
-SERVER = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-EXECUTE = """
-import sys, psycopg
-with psycopg.connect(sys.argv[1], autocommit=True) as connection:
-    connection.execute(sys.argv[2])
-"""
 # As Django's and pytest-django's documents suggest it for a database that exists already.
 CONFTEST = """
 import pytest
@@ -43,20 +34,14 @@ MANAGE = "from django.contrib.auth.models import Group; "
 @pytest.fixture(params=["private", "DATABASE_URL"])
 def project(generate, request):
     """A project with a row in its development database."""
-    project, name = generate(database="postgresql", include_sample=False), f"hermetic_{uuid.uuid4().hex[:12]}"
-    execute = ("python", "-c", EXECUTE, SERVER)
-    if request.param == "DATABASE_URL":
-        parts = urlsplit(SERVER)
-        if not listening(parts.port, parts.hostname):
-            shapes.required(f"no server at {parts.hostname}:{parts.port}")
-        project.run(*execute, f"CREATE DATABASE {name}")
-        project.env["DATABASE_URL"] = SERVER.removesuffix(parts.path) + f"/{name}"
+    project = generate(database="postgresql", include_sample=False)
     project.env["DEBUG"] = "true"
-    project.run("python", "manage.py", "migrate", "-v0")
-    project.run("python", "manage.py", "shell", "-c", f"{MANAGE}Group.objects.create(name='ours')")
-    yield project
-    if request.param == "DATABASE_URL":
-        project.run(*execute, f"DROP DATABASE {name} WITH (FORCE)")
+    with roles.role(project, "CREATEDB") if request.param == "DATABASE_URL" else nullcontext() as name:
+        if name:
+            roles.execute(project, f"CREATE DATABASE {name} OWNER {name}")
+        project.run("python", "manage.py", "migrate", "-v0")
+        project.run("python", "manage.py", "shell", "-c", f"{MANAGE}Group.objects.create(name='ours')")
+        yield project
 
 
 def test_it_is_never_touched(project):

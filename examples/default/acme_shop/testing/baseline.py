@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from .leaks import Leak
+from .report import counted
 
 HEAD = "# Leaks that may stay for now: mend one, and remove its line. --isolation-baseline-update does.\n"
 Lines = set[tuple[str, str]]  # (id of a test or title of a fixture, leak)
@@ -131,16 +132,18 @@ class Baseline:
         name, say = self.file.name, terminalreporter.line
         if not self.exists and self.update:
             say(
-                f"isolation: {counted(self.found, 'leak')} recorded in {name}; from now on a new one fails"
+                f"isolation: {counted(len(self.found), 'leak')} recorded in {name}; from now on a new one fails"
             )
         elif not self.exists and self.found:
             say(
                 f"isolation: --isolation-baseline-update records these leaks in {name}; a new one then fails"
             )
         elif self.found & self.known:
-            say(f"isolation: {counted(self.found & self.known, 'known leak')} ({name}), reverted")
+            say(
+                f"isolation: {counted(len(self.found & self.known), 'known leak')} ({name}), reverted"
+            )
         if self.exists and self.update and self.found - self.known:
-            new = counted(self.found - self.known, "new leak")
+            new = counted(len(self.found - self.known), "new leak")
             say(
                 f"isolation: {new} not recorded, since a baseline can only shrink: mend what fails",
                 red=True,
@@ -148,14 +151,10 @@ class Baseline:
         if self.mended:
             failed = "no longer true, so the run fails; --isolation-baseline-update removes them"
             done = "removed" if self.update else failed
-            lines = counted(self.mended, "line")
+            lines = counted(len(self.mended), "line")
             say(f"isolation: {lines} of {name} {done}", red=not self.update)
             for where, leak in sorted(self.mended):
                 say(f"    {leak}  {where}")
-
-
-def counted(those: Lines, what: str) -> str:
-    return f"{len(those)} {what}{'s' if len(those) != 1 else ''}"
 
 
 def read(file: Path) -> Lines:

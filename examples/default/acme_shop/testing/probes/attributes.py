@@ -36,8 +36,8 @@ class Attributes(Probe):
         self.project, self.tests = project, tests
         self.settings: Settings | None = None
         self.files: list[Any] = []  # The code that may run, as TestCode found it.
-        self.watched = Watched([])
-        self.known: dict[int, Watched] = {}  # By the identity of these.
+        self.watched = Compared([])
+        self.known: dict[int, Compared] = {}  # By the identity of these.
         self.size = 0
 
     def note(self) -> None:
@@ -49,7 +49,7 @@ class Attributes(Probe):
         if self.size != len(self.project.namespaces):
             self.size, self.known = len(self.project.namespaces), {}
         if id(self.files) not in self.known:
-            self.known[id(self.files)] = Watched(self.by_the_test())
+            self.known[id(self.files)] = Compared(self.by_the_test())
         self.watched = self.known[id(self.files)]
         for namespace in self.changed():
             namespace.save()
@@ -147,7 +147,7 @@ class Attributes(Probe):
             found.save()
 
 
-class Watched:
+class Compared:
     """Namespaces in lists, to compare what they hold with what was noted in C.
 
     One list of all values comes first: it is cheaper than dicts, and no food for the garbage collector.

@@ -70,7 +70,8 @@ class Places(Probe):
     """Watches each place that the file of the test, a conftest.py or a helper assigns, deletes or fills.
 
     Ignores what other probes watch, properties, objects that the test creates, modules that nothing
-    imported yet, and what a conftest.py with hooks holds, since pytest calls those between tests. Costs a microsecond a place, in the files that change any. Reverts the value or content.
+    imported yet, and what a conftest.py with hooks holds, since pytest calls those between tests. Costs a
+    microsecond a place, in the files that change any. Reverts the value or content.
     """
 
     name, remedy = "attributes", "use the monkeypatch fixture, or revert it in a fixture"
