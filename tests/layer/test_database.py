@@ -313,6 +313,137 @@ def test_rows_of_a_set_up_are_there_in_each_test_that_commits(project, run, scop
     run("-p", "no:randomly").assert_outcomes(passed=2 if scope == "session" else 4)
 
 
+SCHEMAS = """
+from django.db import connection
+from django.contrib.auth.models import User
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for statement in STATEMENTS:
+            cursor.execute(statement)
+        Group.objects.create(name="kept")
+
+def content():
+    with connection.cursor() as cursor:
+        names = cursor.execute("SELECT name, sql FROM sqlite_master ORDER BY 1, 2").fetchall()
+        tables = [name for name, sql in names if sql and sql.startswith("CREATE") and "TABLE" in sql]
+        quoted = ['"' + name.replace('"', '""') + '"' for name in tables]
+        rows = [cursor.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in quoted]
+        return names, rows, cursor.execute("PRAGMA user_version").fetchone()
+
+@pytest.fixture(scope="session")
+def noted():
+    return []
+
+CHANGES = {
+    "nothing": "SELECT 1",
+    "rows": "INSERT INTO auth_group (name) VALUES ('mine')",
+    "a row of the set-up": "UPDATE auth_group SET name = 'mine' WHERE name = 'kept'",
+    "no rows": "DELETE FROM auth_group",
+    "the numbers": "UPDATE sqlite_sequence SET seq = 77",
+    "no numbers": "DELETE FROM sqlite_sequence",
+    "a table": "CREATE TABLE mine (a int)",
+    "an index": "CREATE INDEX mine ON auth_group (name)",
+    "a trigger": "CREATE TRIGGER mine AFTER DELETE ON auth_permission BEGIN DELETE FROM auth_group; END",
+    "a temporary table": "CREATE TEMP TABLE auth_user (id int)",
+    "statistics": "ANALYZE",
+    "a version": "PRAGMA user_version = 7",
+}
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("number", range(2 * len(CHANGES)))
+def test_commits(number, noted):
+    if noted:
+        assert content() == noted[0]
+    noted.append(content())
+    User.objects.create(username="another")
+    with connection.cursor() as cursor:
+        cursor.execute(list(CHANGES.values())[number // 2])
+        cursor.execute("DROP TABLE IF EXISTS temp.auth_user")
+"""
+
+
+TRIGGER = "CREATE TRIGGER made AFTER DELETE"
+NUMBERS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 5000)"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [],
+        ["CREATE TABLE \"odd ' \"\" name\" (id integer primary key)", "CREATE TABLE held (a, b)"],
+        ["CREATE TABLE child (a integer REFERENCES auth_group (id) ON DELETE RESTRICT)"],
+        ["CREATE TABLE w (a integer PRIMARY KEY) WITHOUT ROWID"],
+        ["CREATE TABLE made (a)", f"{TRIGGER} ON auth_user BEGIN INSERT INTO made VALUES (1); END"],
+        ["CREATE VIRTUAL TABLE words USING fts5(word)"],
+        [f"CREATE TABLE many AS {NUMBERS} SELECT x FROM c"],
+        [f"CREATE TABLE t{number} (a)" for number in range(600)],
+    ],
+    ids=["plain", "odd", "restrict", "no row ids", "trigger", "virtual", "many rows", "many tables"],
+)  # fmt: skip
+def test_whatever_a_test_commits_to_sqlite_is_undone(project, run, statements):
+    project.makepyfile(groups(f"STATEMENTS = {statements!r}\n{SCHEMAS}"))
+
+    run("-p", "no:randomly").assert_outcomes(passed=24)
+
+
+def test_an_async_test_that_commits_opens_no_connection(project, run):
+    """Its own thread may not query while the loop runs, so asgiref's thread has its connection."""
+    project.makepyfile(
+        groups("""
+        import asyncio
+        import threading
+        from asgiref.sync import SyncToAsync, sync_to_async
+        from django.db import connection, transaction
+        from django.db.backends.signals import connection_created
+
+        @pytest.fixture
+        def opened():
+            opened = []
+            note = lambda **kwargs: opened.append(threading.get_ident())
+            connection_created.connect(note)
+            yield opened
+            connection_created.disconnect(note)
+
+        @pytest.mark.django_db(transaction=True)
+        @pytest.mark.parametrize("n", range(3))
+        async def test_commits(n, opened):
+            await Group.objects.acreate(name="a")
+            assert not opened
+
+        @pytest.mark.django_db(transaction=True)
+        async def test_another_thread_has_its_own():
+            @sync_to_async
+            def both():
+                done = []
+                def another():
+                    done.append((connection.in_atomic_block, Group.objects.exists()))
+                with transaction.atomic():
+                    thread = threading.Thread(target=another)
+                    thread.start()
+                    thread.join()
+                return done
+
+            assert await both() == [(False, False)]
+
+        @pytest.mark.django_db(transaction=True)
+        async def test_closing_is_innocent():
+            await sync_to_async(connection.close)()
+            await Group.objects.acreate(name="a")
+            assert await asyncio.to_thread(Group.objects.count) == 1
+
+        @pytest.mark.django_db(transaction=True)
+        def test_a_sync_test_has_a_connection_for_each_thread():
+            worker = SyncToAsync.single_thread_executor
+            with transaction.atomic():
+                assert worker.submit(lambda: connection.in_atomic_block).result() is False
+        """)
+    )
+
+    run().assert_outcomes(passed=6)
+
+
 def test_restoring_is_switched_off_by_its_name(project, run):
     project.makepyfile(groups(KEPT.replace("{scope}", "session")))
 

@@ -1,8 +1,8 @@
 """PostgreSQL's image of a database: kept in a schema of the test database itself, and in a copy of it.
 
-Tables that were empty are emptied, those that held rows are compared by a hash and refilled, and the
-sequences are set back: one function, one round trip, on a separate connection. Where that is not
-enough, since the test changed the schema, the database is cloned anew from the copy.
+Tables that were empty are emptied, those that held rows are refilled where a transaction wrote to them
+later, and the sequences are set back: one function, one round trip, on a separate connection. Where
+that is not enough, since the test changed the schema, the database is cloned anew from the copy.
 """
 
 import hashlib
@@ -19,7 +19,8 @@ CATALOGUE = {
     "attribute": "attnum > 0 AND attrelid", "constraint": "oid", "trigger": "oid", "proc": "oid", "type": "oid",
     "rewrite": "oid", "sequence": "seqrelid", "enum": "oid", "policy": "oid",
 }  # fmt: skip
-# Changes with each change of the schema, and with nothing else.
+# Changes with each change of the schema, and with nothing else. A superuser has an event trigger note each
+# command that may have changed it, so that this is compared after such a test alone.
 SCHEMA = " || ';' || ".join(
     f"(SELECT concat(count(*), ' ', max(xmin::text::bigint)) FROM pg_{table} WHERE {oid} >= 16384)"  # noqa: S608
     for table, oid in CATALOGUE.items()
@@ -32,7 +33,7 @@ DROP SCHEMA IF EXISTS <SCHEMA> CASCADE;
 CREATE SCHEMA <SCHEMA>;
 CREATE TABLE <SCHEMA>.tables AS
     SELECT c.oid AS id, format('%I.%I', n.nspname, c.relname) AS name, '' AS columns,
-        0::bigint AS number, 0::numeric AS hash
+        0::bigint AS number, pg_current_xact_id()::xid AS mark
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {OURS} AND NOT EXISTS (
         SELECT FROM pg_depend d  -- Tables of an extension.
@@ -42,33 +43,39 @@ CREATE TABLE <SCHEMA>.sequences AS
     FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE {OURS};
 CREATE TABLE <SCHEMA>.schema (state text);
-CREATE FUNCTION <SCHEMA>.look(name text, OUT number bigint, OUT hash numeric) LANGUAGE plpgsql AS $$
+CREATE TABLE <SCHEMA>.commands AS
+    SELECT false AS is_noted FROM pg_roles WHERE rolname = current_user AND NOT rolsuper;
+CREATE FUNCTION <SCHEMA>.look(name text, mark xid, OUT number bigint, OUT later bigint) LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE 'SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM ONLY ' || name || ' t'
-        INTO number, hash;
+    EXECUTE 'SELECT count(*), count(*) FILTER (WHERE age(xmin) < age($1)) FROM ONLY ' || name
+        INTO number, later USING mark;
 END $$;
 DO $$
 DECLARE t record;
 BEGIN
-    FOR t IN SELECT k.id, k.name, l.* FROM <SCHEMA>.tables k, <SCHEMA>.look(k.name) l
+    FOR t IN SELECT k.id, k.name, l.number FROM <SCHEMA>.tables k, <SCHEMA>.look(k.name, k.mark) l
         WHERE pg_relation_size(k.id) > 0 AND l.number > 0
     LOOP
-        UPDATE <SCHEMA>.tables SET number = t.number, hash = t.hash, columns = (
+        UPDATE <SCHEMA>.tables SET number = t.number, columns = (
             SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
             WHERE attrelid = t.id AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
         ) WHERE id = t.id;
         EXECUTE format('CREATE TABLE <SCHEMA>.%I AS SELECT * FROM ONLY %s', 'rows ' || t.id, t.name);
     END LOOP;
 END $$;
-CREATE FUNCTION <SCHEMA>.set_sequences() RETURNS void LANGUAGE sql AS $$
-    SELECT setval(id, coalesce(value, start), value IS NOT NULL) FROM <SCHEMA>.sequences
+CREATE FUNCTION <SCHEMA>.set_sequences() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM setval(id, coalesce(value, start), value IS NOT NULL) FROM <SCHEMA>.sequences
     WHERE pg_sequence_last_value(id) IS DISTINCT FROM value;
-$$;
+END $$;
 CREATE FUNCTION <SCHEMA>.restore() RETURNS boolean LANGUAGE plpgsql
     SET lock_timeout = '{PATIENCE}s' AS $$
 DECLARE t record; found boolean; changed boolean; filled oid[];
 BEGIN
-    IF (SELECT state FROM <SCHEMA>.schema) <> {SCHEMA} THEN RETURN false; END IF;
+    IF EXISTS (SELECT FROM <SCHEMA>.commands) THEN
+        IF (SELECT state FROM <SCHEMA>.schema) <> {SCHEMA} THEN RETURN false; END IF;
+        DELETE FROM <SCHEMA>.commands WHERE is_noted;
+    END IF;
     FOR attempt IN 1..5 LOOP  -- Where triggers run, to clear one table may write to another.
         changed := false;
         SET CONSTRAINTS ALL DEFERRED;
@@ -94,13 +101,14 @@ BEGIN
             EXECUTE (SELECT format('TRUNCATE %s CASCADE', string_agg(name, ', '))
                 FROM <SCHEMA>.tables WHERE id = ANY (filled) AND number = 0);
         END;
-        FOR t IN SELECT k.* FROM <SCHEMA>.tables k, <SCHEMA>.look(k.name) l
-            WHERE k.number > 0 AND (k.number, k.hash) <> (l.number, l.hash)
+        FOR t IN SELECT k.* FROM <SCHEMA>.tables k, <SCHEMA>.look(k.name, k.mark) l
+            WHERE k.number > 0 AND (k.number <> l.number OR l.later > 0)
         LOOP
             changed := true;
             EXECUTE 'DELETE FROM ONLY ' || t.name;
             EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM <SCHEMA>.%I',
                 t.name, t.columns, 'rows ' || t.id);
+            UPDATE <SCHEMA>.tables SET mark = pg_current_xact_id()::xid WHERE id = t.id;
         END LOOP;
         SET CONSTRAINTS ALL IMMEDIATE;
         IF NOT changed OR current_setting('session_replication_role') = 'replica' THEN
@@ -109,6 +117,16 @@ BEGIN
         END IF;
     END LOOP;
     RETURN false;
+END $$;
+CREATE FUNCTION <SCHEMA>.note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO <SCHEMA>.commands VALUES (true);
+END $$;
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM <SCHEMA>.commands) THEN
+        CREATE EVENT TRIGGER <SCHEMA> ON ddl_command_end EXECUTE FUNCTION <SCHEMA>.note();
+        ALTER EVENT TRIGGER <SCHEMA> ENABLE ALWAYS;
+    END IF;
 END $$;
 INSERT INTO <SCHEMA>.schema SELECT {SCHEMA};
 """  # noqa: S608

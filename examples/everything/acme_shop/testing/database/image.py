@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import suppress
+from typing import Any, Self
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -18,6 +19,10 @@ from .. import compat
 
 # How many seconds a lock on the test database may delay the next test.
 PATIENCE = 5
+# To compare more rows takes longer than to copy the pages.
+FEW_ROWS = 3000
+NUMBERS = 'main."sqlite_sequence"'
+WRITES_MORE = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' OR sql LIKE 'CREATE VIRTUAL%'"
 
 
 class DatabaseLocked(RuntimeError):
@@ -30,12 +35,75 @@ class DatabaseLocked(RuntimeError):
         )
 
 
+class Rows:
+    """What the tables of a small database hold: most tests only fill tables that were empty.
+
+    To empty those is quicker than to copy all pages, after which SQLite reads the schema again.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = [f'main."{name}"' for (name,) in names.fetchall()]
+        self.held = {table: rows for table in tables if (rows := _rows(connection, table))}
+        self.empty = [table for table in tables if table not in self.held]
+        # For more than 500 tables this is an error, and their pages are copied.
+        self.filled = " UNION ALL ".join(
+            f"SELECT {n} WHERE EXISTS (SELECT 1 FROM {table})"  # noqa: S608
+            for n, table in enumerate(self.empty)
+        )
+        self.versions = _versions(connection)
+
+    @classmethod
+    def of(cls, connection: sqlite3.Connection) -> Self | None:
+        """None where triggers and virtual tables write on their own, or the rows are many."""
+        with suppress(sqlite3.Error):  # A table without row ids.
+            if not connection.execute(WRITES_MORE).fetchone():
+                rows = cls(connection)
+                return rows if sum(map(len, rows.held.values())) <= FEW_ROWS else None
+        return None
+
+    def restore(self, connection: sqlite3.Connection) -> bool:
+        """Whether the rows are as they were; where not, nothing is changed."""
+        if _versions(connection) != self.versions:
+            return False
+        run = connection.execute
+        try:
+            run("BEGIN IMMEDIATE")
+            for (number,) in run(self.filled).fetchall():
+                run(f"DELETE FROM {self.empty[number]}")  # noqa: S608
+            for table, rows in self.held.items():
+                if _rows(connection, table) == rows:
+                    continue
+                if table != NUMBERS:
+                    connection.rollback()
+                    return False
+                run(f"DELETE FROM {NUMBERS}")  # noqa: S608
+                insert = f"INSERT INTO {NUMBERS} (rowid, name, seq) VALUES (?, ?, ?)"  # noqa: S608
+                connection.executemany(insert, rows)
+            connection.commit()
+        except sqlite3.Error:  # Locked, or a constraint.
+            connection.rollback()
+            return False
+        return True
+
+
+def _versions(connection: sqlite3.Connection) -> list[Any]:
+    pragmas = ("schema_version", "user_version")
+    return [connection.execute(f"PRAGMA main.{name}").fetchone() for name in pragmas]
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> list[Any]:
+    query = f"SELECT rowid, * FROM {table} LIMIT {FEW_ROWS + 1}"  # noqa: S608
+    return connection.execute(query).fetchall()
+
+
 class SQLiteImage:
-    """All pages of the database, in memory; they are copied back whether or not the test wrote."""
+    """All pages of the database, in memory, and its rows: those are enough for most tests."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
         self.pages: list[sqlite3.Connection] = []
+        self.rows: list[Rows | None] = []
 
     @staticmethod
     def is_allowed(connection: BaseDatabaseWrapper) -> bool:
@@ -48,12 +116,18 @@ class SQLiteImage:
     def take(self) -> None:
         self.pages.append(sqlite3.connect(":memory:", check_same_thread=False))
         self.copy(self.opened(), self.pages[-1])
+        self.rows.append(Rows.of(self.opened()))
 
     def drop(self) -> None:
         self.pages.pop().close()
+        self.rows.pop()
 
     def restore(self) -> bool:
-        self.copy(self.pages[-1], self.opened())
+        rows, connection = self.rows[-1], self.opened()
+        if not rows or not rows.restore(connection):
+            self.copy(self.pages[-1], connection)
+            if rows:
+                rows.versions = _versions(connection)
         return True
 
     def opened(self) -> sqlite3.Connection:

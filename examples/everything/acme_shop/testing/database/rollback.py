@@ -11,7 +11,9 @@ transaction is open, this plugin changes one thing: which connection ``connectio
   be committed and outlive the test.
 
 Tests that commit (``django_db(transaction=True)``, ``live_server``) keep Django's one connection
-a thread; what their threads opened is closed before the database is restored.
+a thread; what their threads opened is closed before the database is restored. Where such a test is
+async, asgiref's thread gets the connection of the test's own thread, where Django refuses queries while
+a loop runs: to open one for each test takes longer than the test.
 """
 
 import threading
@@ -19,6 +21,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
+from inspect import iscoroutinefunction
 from typing import Any, NoReturn
 
 import pytest
@@ -42,12 +45,15 @@ def pytest_sessionstart() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, Any, Any]:
     """Inside pytest-django's transaction, whoever asks for it: a mark, ``db``, another fixture."""
     result = yield
     if fixturedef.argname == _transaction_fixture():
         stack = ExitStack()
-        stack.enter_context(connections_of_the_test())
+        is_async = iscoroutinefunction(getattr(request.node, "obj", None))
+        stack.enter_context(connections_of_the_test(is_async))
         fixturedef.addfinalizer(stack.close)  # Last in, so first out: before the rollback.
     return result
 
@@ -61,11 +67,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     return (yield)
 
 
-def connections_of_the_test() -> AbstractContextManager[None]:
+def connections_of_the_test(is_async: bool = False) -> AbstractContextManager[None]:
     """The rule for a test that rolls back, or the one for a test that commits."""
     if any(connections[alias].in_atomic_block for alias in connections):
         return one_connection_per_database()
-    return connections_of_threads_closed()
+    return connections_of_threads_closed(_worker_has_ours if is_async else nullcontext)
 
 
 @contextmanager
@@ -227,17 +233,35 @@ def _thread_sensitive(function: Callable[..., Any], **options: Any) -> Callable[
 
 
 @contextmanager
-def connections_of_threads_closed() -> Generator[None]:
+def _worker_has_ours() -> Generator[None]:
+    """Give this thread's connections to asgiref's thread, which takes turns with it."""
+    shared = {alias: connections[alias] for alias in connections}
+    threads = _TestConnections(shared, threading.get_ident(), worker())
+    for connection in shared.values():
+        connection.inc_thread_sharing()
+    try:
+        with _patched([(connections, "_connections", threads)]):
+            yield
+    finally:
+        for connection in shared.values():
+            connection.dec_thread_sharing()
+
+
+@contextmanager
+def connections_of_threads_closed(
+    worker_connections: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Generator[None]:
     """Close what other threads left open, or PostgreSQL cannot drop the test database."""
     thread, opened = threading.get_ident(), list[BaseDatabaseWrapper]()
+    ours = [connections[alias] for alias in connections]
 
     def note(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-        if threading.get_ident() != thread:
+        if threading.get_ident() != thread and connection not in ours:
             opened.append(connection)
 
     connection_created.connect(note)
     try:
-        with _worker_finished():
+        with worker_connections(), _worker_finished():
             yield
     finally:
         connection_created.disconnect(note)
