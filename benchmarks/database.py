@@ -9,6 +9,7 @@ counts from its second test on. Works where /proc is, since the server's CPU is 
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +17,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import cpu  # noqa: E402
 import shapes  # noqa: E402
 
+Variants = dict[str, Callable[[], float]]
 # Tables of the sample project itself; the rest is made up.
 OWN_TABLES = 12
 MODELS = """
@@ -221,16 +223,11 @@ def migrated(database: str, rounds: int, folder: Path) -> None:
     fresh = shapes.render(template, folder / "fresh", {"database": database})
     large = shapes.render(template, folder / "large", {"database": database})
     history(large / "bench" / "migrations")
-    (fresh / "bench").mkdir()
-    (large / "bench" / "settings.py").write_text(SETTINGS)
-    for path in (fresh, large):
-        for name, text in {"__init__": "", "test_it": RUN_TESTS, "conftest": RUN_CONFTEST}.items():
-            (path / "bench" / f"{name}.py").write_text(text)
     as_ever, two = ["-p", "no:hermetic-templates"], ["-n", "2", "--dist", "each"]
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
         for name, path in {"200 tables": large, "fresh": fresh}.items():
-            project = shapes.Project(path, shapes.environment(path, "3.13"))
+            project = with_tests(path, shapes.environment(path, "3.13"))
             once(project, *as_ever)  # Bytecode, and the cluster of the private server.
             variants = {"as ever": as_ever, "first": ["--create-db"], "later": []}
             if path == large:
@@ -260,13 +257,45 @@ def once(project: shapes.Project, *options: str) -> tuple[float, float]:
     return own + found["SERVER"], found["SET-UP"]
 
 
-def history(folder: Path) -> None:
+def start_up(folder: Path, quick: bool) -> Variants:
+    """For figures.py: CPU seconds of a run of two tests on PostgreSQL, by the number of migrations."""
+    template = shapes.copy_template(folder / "template")
+    variants: Variants = {}
+    for migrations in (10, 100) if quick else (10, 100, 500):
+        path = shapes.render(template, folder / str(migrations), {"database": "postgresql"})
+        history(path / "bench" / "migrations", migrations, tables=migrations * TABLES // MIGRATIONS)
+        project = with_tests(path, shapes.environment(path, "3.13"))
+        as_ever = ["-p", "no:hermetic-templates"]
+        for options in ([*as_ever, "--reuse-db", "--create-db"], [*as_ever, "--reuse-db"]):
+            once(project, *options)  # Bytecode, the private server's cluster, and what is reused.
+        options = {
+            "pytest-django": as_ever,
+            "pytest-django, --reuse-db": [*as_ever, "--reuse-db"],
+            "hermetic, first run": ["--create-db"],
+            "hermetic, later runs": [],
+        }
+        for title, more in options.items():
+            label = f"{migrations} migrations, {title}"
+            variants[label] = lambda project=project, more=more: once(project, *more)[0]
+    return variants
+
+
+def with_tests(path: Path, venv: Path) -> shapes.Project:
+    (path / "bench").mkdir(exist_ok=True)
+    if (path / "bench" / "migrations").exists():
+        (path / "bench" / "settings.py").write_text(SETTINGS)
+    for name, text in {"__init__": "", "test_it": RUN_TESTS, "conftest": RUN_CONFTEST}.items():
+        (path / "bench" / f"{name}.py").write_text(text)
+    return shapes.Project(path, venv)
+
+
+def history(folder: Path, migrations: int = MIGRATIONS, tables: int = TABLES) -> None:
     """The migrations, and the models that they lead to."""
     folder.mkdir(parents=True)
     (folder / "__init__.py").touch()
-    for number in range(MIGRATIONS):
+    for number in range(migrations):
         parent = PARENT.format(number - 1) if number else ""
-        operation = CREATE.format(number, parent) if number < TABLES else ADD.format(number % TABLES, number)
+        operation = CREATE.format(number, parent) if number < tables else ADD.format(number % tables, number)
         before = [("bench", f"m{number - 1:04}")] if number else []
         (folder / f"m{number:04}.py").write_text(HISTORY.format(before=before, operation=operation))
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -39,10 +40,11 @@ PLAIN = ["-o", "addopts="]  # Embedded, the layer is loaded by addopts only.
 
 @dataclass
 class Options:
-    """What a measure may ask: how much to run, a folder to write in, a checkout of cookiecutter-django."""
+    """How much to run, a folder to write in, what to undo at the end, a checkout of cookiecutter-django."""
 
     quick: bool
     folder: Path
+    stack: ExitStack
     cookiecutter_django: Path | None
 
 
@@ -170,16 +172,14 @@ def start(options: Options) -> Measure:
 
 
 def suite(options: Options) -> Measure:
-    variants = peers.suite(options.folder)
+    variants = peers.suite(options.folder, options.stack, options.cookiecutter_django)
     return Measure("A test of the project as generated", "ms", 2 if options.quick else 5, variants)
 
 
-def migrations(options: Options) -> Measure | None:
-    """Filled by benchmarks/database.py: start_up(folder, quick) -> variants, in seconds of a run's start."""
-    if not hasattr(database, "start_up"):
-        return None
+def migrations(options: Options) -> Measure:
     variants = database.start_up(options.folder, options.quick)
-    return Measure("Start-up, by the number of migrations", "s", 2 if options.quick else 5, variants)
+    title = "A run of two tests, PostgreSQL, by the number of migrations"
+    return Measure(title, "s", 2 if options.quick else 5, variants)
 
 
 def copy(options: Options) -> Measure:
@@ -199,7 +199,7 @@ def faults(options: Options) -> Measure:
     return Measure("Planted faults that are named", "faults", 1, variants)
 
 
-MEASURES: dict[str, Callable[[Options], Measure | None]] = {
+MEASURES: dict[str, Callable[[Options], Measure]] = {
     "async": asynchronous,
     "commits": committing,
     "seeds": seeds,
@@ -262,11 +262,9 @@ def main() -> None:
     arguments.to.mkdir(parents=True, exist_ok=True)
     file = arguments.to / "figures.json"
     for name in arguments.measures or MEASURES:
-        with tempfile.TemporaryDirectory() as folder:
-            measure = MEASURES[name](Options(arguments.quick, Path(folder), arguments.cookiecutter_django))
-            if measure is None:
-                print(f"{name}: nothing measures it yet")
-                continue
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            peer = arguments.cookiecutter_django
+            measure = MEASURES[name](Options(arguments.quick, Path(folder), stack, peer))
             result = measured(name, measure)
         published = json.loads(file.read_text()) if file.exists() else {"measures": {}}
         used = ["--quick"] if arguments.quick else []

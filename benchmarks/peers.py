@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import cpu
+import roles
 import shapes
 import test_faults
 
@@ -27,11 +29,11 @@ def test_admin(client):
 ONE_TEST = "tests/test_smoke.py::test_admin_login_page"
 
 
-def generated(folder: Path, **answers) -> shapes.Project:
+def generated(folder: Path, python: str = "3.11", **answers) -> shapes.Project:
     if not (template := folder / "template").exists():
         shapes.copy_template(template)
     path = shapes.render(template, folder / "-".join(["project", *map(str, answers.values())]), answers)
-    return shapes.Project(path, shapes.environment(path, "3.11"))
+    return shapes.Project(path, shapes.environment(path, python))
 
 
 def started(folder: Path, project: shapes.Project) -> shapes.Project:
@@ -43,17 +45,22 @@ def started(folder: Path, project: shapes.Project) -> shapes.Project:
     return plain
 
 
-def cookiecutter(checkout: Path, folder: Path) -> None:
-    command = [
-        shapes.UV,
-        "tool",
-        "run",
-        "cookiecutter",
-        "--no-input",
-        "--accept-hooks",
-        "no",
-    ]
+def cookiecutter(checkout: Path, folder: Path, hooks: str = "no") -> None:
+    """Render that template, by default without its hooks, which lock all dependencies."""
+    command = [shapes.UV, "tool", "run", "cookiecutter", "--no-input", "--accept-hooks", hooks]
     subprocess.run([*command, "--output-dir", folder, checkout], check=True, stdout=subprocess.DEVNULL)
+
+
+def of_cookiecutter(checkout: Path, folder: Path) -> shapes.Project:
+    """A project of cookiecutter-django, whose psycopg needs no compiler here."""
+    cookiecutter(checkout, folder, hooks="yes")
+    (path,) = folder.glob("my_awesome_project")
+    configuration = path / "pyproject.toml"
+    configuration.write_text(configuration.read_text().replace("psycopg[c]", "psycopg[binary]"))
+    (path / "uv.lock").unlink()
+    project = shapes.Project(path, path / ".venv")
+    project.run(shapes.UV, "sync", "--quiet")
+    return project
 
 
 def seconds(project: shapes.Project, *options: str) -> float:
@@ -76,8 +83,8 @@ def start(folder: Path) -> Variants:
     return variants
 
 
-def suite(folder: Path) -> Variants:
-    """CPU of a whole run over the number of its tests, start included."""
+def suite(folder: Path, stack: ExitStack, checkout: Path | None) -> Variants:
+    """CPU of a whole run over the number of its tests, start included, that of DATABASE_URL's server not."""
 
     def a_test(project):
         before = cpu.of_children()
@@ -90,6 +97,14 @@ def suite(folder: Path) -> Variants:
             folder, use_celery=True, use_procrastinate=True, use_channels=True, use_drf=True
         ),
     }
+    if checkout:  # It needs a server, and its own Python.
+        same = generated(folder, "3.14", database="postgresql")
+        stack.enter_context(roles.role(same, "SUPERUSER"))
+        theirs = of_cookiecutter(checkout, folder)
+        theirs.env["DATABASE_URL"] = same.env["DATABASE_URL"]
+        projects["hermetic, DATABASE_URL, Python 3.14"] = same
+        projects["cookiecutter-django, DATABASE_URL, Python 3.14, --reuse-db"] = theirs
+        theirs.pytest(*QUIET)  # It makes the database that is reused.
     return {name: lambda project=project: a_test(project) for name, project in projects.items()}
 
 

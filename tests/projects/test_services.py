@@ -301,7 +301,7 @@ from django.db import connection
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("statement", ["COMMIT", "commit;"])
+@pytest.mark.parametrize("statement", ["COMMIT", "commit;", "\\n END;"])
 def test_commits(statement):
     Group.objects.create(name="a")
     connection.cursor().execute(statement)
@@ -326,9 +326,9 @@ def test_a_commit_behind_djangos_back_is_named(project):
 
     done = project.pytest("-q", "tests/test_commits.py", check=False)
 
-    assert re.search(r"6 passed, 2 errors", done.stdout)
+    assert re.search(r"7 passed, 3 errors", done.stdout)
     assert "CommittedInTransaction: The test ended its own transaction" in done.stdout
-    assert done.stdout.count("ERROR tests/test_commits.py::test_commits[") == 2
+    assert done.stdout.count("ERROR tests/test_commits.py::test_commits[") == 3
 
 
 def become(project, uid: int, but: str = "") -> list[str]:

@@ -16,6 +16,7 @@ async, asgiref's thread gets the connection of the test's own thread, where Djan
 a loop runs: to open one for each test takes longer than the test.
 """
 
+import re
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, wait
@@ -36,6 +37,8 @@ from django.utils.asyncio import async_unsafe
 from .. import compat
 from ..leaks import ABSENT
 from ..network import ConnectionBlocked
+
+COMMITS = re.compile(r"\s*(COMMIT|END)\b", re.IGNORECASE)
 
 
 @pytest.hookimpl(trylast=True)  # pytest-cov measures no thread that is older than its start.
@@ -177,7 +180,7 @@ class _Committed:
             self.wrappers.insert(0, self)
 
     def __call__(self, execute: Any, sql: Any, *rest: Any) -> Any:
-        if isinstance(sql, str) and sql[:6].upper() in ("COMMIT", "END"):
+        if isinstance(sql, str) and COMMITS.match(sql):
             self.seen = True
         return execute(sql, *rest)
 

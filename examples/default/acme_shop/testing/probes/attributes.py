@@ -1,9 +1,9 @@
 """Attributes: names in the project's modules, classes and objects, in what it imports, and settings."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
-from itertools import chain, compress
-from operator import ne, or_
+from itertools import chain
 from typing import Any
 
 from django.apps import apps
@@ -148,30 +148,34 @@ class Attributes(Probe):
 
 
 class Compared:
-    """Namespaces in lists, to compare what they hold with what was noted in C.
+    """Namespaces, compared with what was noted: in C, as two lists of all their values.
 
-    One list of all values comes first: it is cheaper than dicts, and no food for the garbage collector.
+    A namespace that has changed once is compared on its own from then on, since it will again: a test
+    class, say, on which Django puts a client for each test.
     """
 
     def __init__(self, namespaces: Iterable[Namespace]) -> None:
-        self.every = [*namespaces]
-        self.values = [one.vars.values() for one in self.every]
-        self.pairs = [one.vars for one in self.every], [one.values for one in self.every]
-        self.contents = [one.containers for one in self.every], [one.saved for one in self.every]
-        self.last: list[Any] = []  # All values, when nothing had changed.
+        self.lively: list[Namespace] = []
+        self.calm = [*namespaces]
+        self.values: list[Any] = []
+        self.look()
+
+    def look(self) -> None:
+        self.vars = [one.vars.values() for one in self.calm]
+        self.containers = [one.containers for one in self.calm]
+        self.saved = [one.saved for one in self.calm]
 
     def changed(self) -> list[Namespace]:
-        now = [*chain.from_iterable(self.values)]
-        try:
-            if now == self.last and self.contents[0] == self.contents[1]:
-                return []
-            differ = map(or_, map(ne, *self.pairs), map(ne, *self.contents))
-            found = [*compress(self.every, differ)]
-        except Exception:  # Values that cannot be compared.
-            found = [one for one in self.every if one.changed()]
-        if not found:
-            self.last = now
-        return found
+        found = [one for one in self.lively if one.changed()]
+        with suppress(Exception):  # Values that cannot be compared.
+            if self.containers == self.saved and [*chain.from_iterable(self.vars)] == self.values:
+                return found
+        if changed := {one: None for one in self.calm if one.changed()}:
+            self.lively += changed
+            self.calm = [one for one in self.calm if one not in changed]
+            self.look()
+        self.values = [*chain.from_iterable(self.vars)]
+        return [*found, *changed]
 
 
 def end_overrides(owner: Any) -> None:
