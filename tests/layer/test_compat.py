@@ -100,3 +100,14 @@ def test_each_probe_is_its_own_manual():
                 text = ast.get_docstring(node) or ""
                 assert all(word in text for word in ("Watches", "Ignores", "Costs")), node.name
                 assert "Revert" in text or "stopped" in text, node.name
+
+
+@pytest.mark.parametrize("name", ["task_backends", "tasks"])
+def test_results_of_older_and_newer_django_tasks_are_cleared(compat, name):
+    cleared = []
+    backend = SimpleNamespace(clear=lambda: cleared.append(name))
+    handler = SimpleNamespace(all=lambda initialized_only: [backend])
+
+    importlib.import_module("hermetic.tasks").clear_results(SimpleNamespace(**{name: handler}))
+
+    assert cleared == [name]

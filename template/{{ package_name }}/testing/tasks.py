@@ -32,6 +32,12 @@ def _raise_error(task_result: Any, **options: Any) -> None:
 def _task_results_are_cleared() -> Generator[None]:
     yield
     for name in NAMES:
-        for backend in import_module(name).task_backends.all(initialized_only=True):
-            if hasattr(backend, "clear"):
-                backend.clear()
+        clear_results(import_module(name))
+
+
+def clear_results(tasks: Any) -> None:
+    """Forget what the backends of this package keep in memory; django-tasks called them otherwise before 0.9."""
+    backends = getattr(tasks, "task_backends", None) or tasks.tasks
+    for backend in backends.all(initialized_only=True):
+        if hasattr(backend, "clear"):
+            backend.clear()
