@@ -16,9 +16,8 @@ async, asgiref's thread gets the connection of the test's own thread, where Djan
 a loop runs: to open one for each test takes longer than the test.
 """
 
-import re
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
@@ -37,8 +36,14 @@ from django.utils.asyncio import async_unsafe
 from .. import compat
 from ..leaks import ABSENT
 from ..network import ConnectionBlocked
-
-COMMITS = re.compile(r"\s*(COMMIT|END)\b", re.IGNORECASE)
+from .transactions import (
+    Committed,
+    CommittedInTransaction,
+    entered,
+    leave,
+    raise_left_open,
+    transaction_is_gone,
+)
 
 
 @pytest.hookimpl(trylast=True)  # pytest-cov measures no thread that is older than its start.
@@ -97,14 +102,14 @@ def one_connection_per_database() -> Generator[None]:
     for connection in shared.values():
         patches += [(connection, *held) for held in _held_open(connection)]
         connection.inc_thread_sharing()
-    committed = {alias: _Committed(connection) for alias, connection in shared.items()}
-    depths = {alias: _depth(connection) for alias, connection in shared.items()}
+    committed = {alias: Committed(connection) for alias, connection in shared.items()}
+    depths = {alias: entered(connection) for alias, connection in shared.items()}
     try:
         with _patched(patches), _worker_finished():
             yield
-        _left_atomic(alias for alias in shared if _leave(connections[alias], depths[alias]))
+        raise_left_open(alias for alias in shared if leave(connections[alias], depths[alias]))
         for alias, connection in shared.items():
-            if committed[alias].seen or _transaction_is_gone(connection):
+            if committed[alias].seen or transaction_is_gone(connection):
                 raise CommittedInTransaction(
                     f"The test ended its own transaction on database {alias!r}, by COMMIT, commit() or "
                     "executescript(), so its rows stay. Use transaction.atomic(), or mark the test "
@@ -114,79 +119,6 @@ def one_connection_per_database() -> Generator[None]:
         for alias, connection in shared.items():
             committed[alias].end()
             connection.dec_thread_sharing()
-
-
-class CommittedInTransaction(RuntimeError):
-    """A test committed behind Django's back: nothing is left to roll back."""
-
-
-def _transaction_is_gone(connection: BaseDatabaseWrapper) -> bool:
-    """Whether SQLite has no transaction where Django has one."""
-    if connection.vendor != "sqlite" or not connection.in_atomic_block:
-        return False
-    with suppress(Exception):  # A connection that is closed.
-        return not connection.connection.in_transaction
-    return False
-
-
-class TransactionLeftOpen(RuntimeError):
-    """A test entered a transaction and did not leave it."""
-
-
-def _depth(connection: BaseDatabaseWrapper) -> int:
-    """How many ``atomic()`` blocks are entered."""
-    return len(connection.savepoint_ids) + connection.in_atomic_block
-
-
-def _leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
-    """Leave the ``atomic()`` blocks that a test entered and did not leave, and switch autocommit on again.
-
-    Whether there was any block: autocommit is production code's to switch off, too.
-    """
-    if depth:
-        left = _depth(connection) > depth
-        del connection.savepoint_ids[depth - 1 :], connection.atomic_blocks[depth:]
-        return left
-    if connection.connection is None or not (
-        connection.in_atomic_block or not connection.autocommit
-    ):
-        return False
-    left = connection.in_atomic_block
-    connection.in_atomic_block = connection.needs_rollback = False
-    connection.savepoint_ids, connection.atomic_blocks, connection.run_on_commit = [], [], []
-    connection.rollback()
-    connection.set_autocommit(True)
-    return left
-
-
-def _left_atomic(aliases: Iterable[str]) -> None:
-    if names := sorted(aliases):
-        raise TransactionLeftOpen(
-            f"The test left a transaction open on database {', '.join(map(repr, names))}, by atomic() without "
-            "its end: it was rolled back. Use `with transaction.atomic()`."
-        )
-
-
-class _Committed:
-    """Whether a statement of the test ended its transaction.
-
-    PostgreSQL's transaction begins with the first query, and another one with the first after a COMMIT,
-    so there the connection's state says nothing. What psycopg's own ``commit()`` does is not seen.
-    """
-
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self.wrappers, self.seen = connection.execute_wrappers, False
-        if connection.vendor == "postgresql":
-            self.wrappers.insert(0, self)
-
-    def __call__(self, execute: Any, sql: Any, *rest: Any) -> Any:
-        if isinstance(sql, str) and COMMITS.match(sql):
-            self.seen = True
-        return execute(sql, *rest)
-
-    def end(self) -> None:
-        if self in self.wrappers:
-            self.wrappers.remove(self)
 
 
 class _TestConnections(threading.local):
@@ -268,13 +200,13 @@ def connections_of_threads_closed(
             yield
     finally:
         connection_created.disconnect(note)
-        left = [one.alias for one in connections.all(initialized_only=True) if _leave(one, 0)]
+        left = [one.alias for one in connections.all(initialized_only=True) if leave(one, 0)]
         for connection in opened:
             connection.inc_thread_sharing()
             # SQLite's own keeps a database in memory, but this thread's connection does that.
             BaseDatabaseWrapper.close(connection)
             connection.dec_thread_sharing()
-    _left_atomic(left)
+    raise_left_open(left)
 
 
 @cache

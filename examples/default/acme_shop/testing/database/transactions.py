@@ -1,0 +1,83 @@
+"""How a test may spoil its transaction: a COMMIT behind Django's back, an atomic() without its end."""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+COMMITS = re.compile(r"\s*(COMMIT|END)\b", re.IGNORECASE)
+
+
+class CommittedInTransaction(RuntimeError):
+    """A test committed behind Django's back: nothing is left to roll back."""
+
+
+def transaction_is_gone(connection: BaseDatabaseWrapper) -> bool:
+    """Whether SQLite has no transaction where Django has one."""
+    if connection.vendor != "sqlite" or not connection.in_atomic_block:
+        return False
+    with suppress(Exception):  # A connection that is closed.
+        return not connection.connection.in_transaction
+    return False
+
+
+class TransactionLeftOpen(RuntimeError):
+    """A test entered a transaction and did not leave it."""
+
+
+def entered(connection: BaseDatabaseWrapper) -> int:
+    """How many ``atomic()`` blocks are entered."""
+    return len(connection.savepoint_ids) + connection.in_atomic_block
+
+
+def leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
+    """Leave the ``atomic()`` blocks that a test entered and did not leave, and switch autocommit on again.
+
+    Whether there was any block: autocommit is production code's to switch off, too.
+    """
+    if depth:
+        left = entered(connection) > depth
+        del connection.savepoint_ids[depth - 1 :], connection.atomic_blocks[depth:]
+        return left
+    if connection.connection is None or not (
+        connection.in_atomic_block or not connection.autocommit
+    ):
+        return False
+    left = connection.in_atomic_block
+    connection.in_atomic_block = connection.needs_rollback = False
+    connection.savepoint_ids, connection.atomic_blocks, connection.run_on_commit = [], [], []
+    connection.rollback()
+    connection.set_autocommit(True)
+    return left
+
+
+def raise_left_open(aliases: Iterable[str]) -> None:
+    if names := sorted(aliases):
+        raise TransactionLeftOpen(
+            f"The test left a transaction open on database {', '.join(map(repr, names))}, by atomic() without "
+            "its end: it was rolled back. Use `with transaction.atomic()`."
+        )
+
+
+class Committed:
+    """Whether a statement of the test ended its transaction.
+
+    PostgreSQL's transaction begins with the first query, and another one with the first after a COMMIT,
+    so there the connection's state says nothing. What psycopg's own ``commit()`` does is not seen.
+    """
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.wrappers, self.seen = connection.execute_wrappers, False
+        if connection.vendor == "postgresql":
+            self.wrappers.insert(0, self)
+
+    def __call__(self, execute: Any, sql: Any, *rest: Any) -> Any:
+        if isinstance(sql, str) and COMMITS.match(sql):
+            self.seen = True
+        return execute(sql, *rest)
+
+    def end(self) -> None:
+        if self in self.wrappers:
+            self.wrappers.remove(self)
