@@ -425,7 +425,8 @@ def merge(path: str, here: File, base: File | None, new: File) -> tuple[File, bo
         if conflicts > 127 or LINK in (here.mode, new.mode):  # Binary.
             return here, True
         if conflicts and Path(path).name in LISTS:
-            joined = join(merged("--diff3")[0], path)
+            # Marks so long that no line of a list is one.
+            joined = join(merged("--diff3", "--marker-size=40")[0], path)
             if joined is not None and (
                 not path.endswith(".toml") or is_union(here.text, old.text, new.text, joined)
             ):
@@ -434,7 +435,7 @@ def merge(path: str, here: File, base: File | None, new: File) -> tuple[File, bo
 
 
 HUNK = re.compile(
-    rb"^<{7} before updating\r?\n(.*?)^\|{7} last update\r?\n(.*?)^={7}\r?\n(.*?)^>{7} after updating\r?\n",
+    rb"^<{40} before updating\r?\n(.*?)^\|{40} last update\r?\n(.*?)^={40}\r?\n(.*?)^>{40} after updating\r?\n",
     re.MULTILINE | re.DOTALL,
 )
 # An entry of a list of dependencies: the package's name, for one that both sides add differently.
@@ -466,7 +467,7 @@ def join(text: bytes, path: str) -> bytes | None:
         return hunk[0]
 
     joined = HUNK.sub(both, text)
-    return None if re.search(rb"^<{7} before", joined, re.MULTILINE) else joined
+    return None if re.search(rb"^<{40} before", joined, re.MULTILINE) else joined
 
 
 def is_union(here: bytes, base: bytes, new: bytes, joined: bytes) -> bool:
@@ -658,9 +659,9 @@ def compare(plan: Plan, repository: Repository, project: Path, seam: Any, templa
         change: Change | None = None
         if not blocked:
             change = judge(path, here, old, coming, is_seam, path in ignored)
-        elif old is None and (is_seam or vacated(path, project, plan)):
+        elif old is None and vacated(path, project, plan):
             change = judge(path, here, old, coming, is_seam, False)
-        elif not is_seam and coming not in (old, None):
+        elif coming not in (old, None) and not (is_seam and old):
             change = Change(path, "deleted", f"{blocked}; {NOT_APPLIED}")
         if change and change.verdict == "added" and old is None and is_abandoned(path, found, plan):
             change = Change(path, "deleted", "new, in a folder that was deleted here: not added")

@@ -54,7 +54,8 @@ def is_joined(mine: bytes, base: bytes, new: bytes, result: bytes) -> bool:
             least = most = both
         if not least <= now <= most:
             return False
-    return not re.search(rb"^(<{7}|>{7}) ", result, re.MULTILINE)
+    marks = re.findall(rb"^(?:<{7}|>{7}) .*", result, re.MULTILINE)
+    return {*marks} <= {*mine.splitlines(), *new.splitlines()}  # A side may have such lines of its own.
 
 
 class Update(NamedTuple):

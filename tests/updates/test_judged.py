@@ -195,6 +195,33 @@ def test_random_templates(part, figures):
     judged()
 
 
+# What random templates have found: both releases and the project.
+FOUND = {
+    "a new seam in a folder whose name is a file's here": (
+        {"d/a.txt": b"1\n"},
+        {"d/a.txt": b"1\n", "d/seam.txt": b"2\n"},
+        {"d": b"mine\n"},
+    ),
+    "a list with a line of seven equals signs that both sides replace": (
+        {".gitignore": b"*.a\n=======\n"},
+        {".gitignore": b"*.a\nnew\n"},
+        {".gitignore": b"*.a\nmine\n<<<<<<< mine\n"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found_before(tmp_path, name):
+    base, new, mine = ({path: File(text) for path, text in side.items()} for side in FOUND[name])
+    repository = Repository(tmp_path / "template")
+    repository.release("v1.0.0", template_of(tmp_path / "one", base))
+    repository.release("v2.0.0", template_of(tmp_path / "two", new))
+    project = Subject(tmp_path / "project", repository, "v1.0.0")
+    replace_files(project, mine)
+    own = {"update.py": tree(project.path)["update.py"]}
+    judge(project, base | own, new | own, {*SEAMS})
+
+
 @st.composite
 def drifted(draw, base: dict[str, File], new: dict[str, File]) -> dict[str, File]:
     """A project of ours with edits: other lines, lines and files deleted, moved, or made before."""

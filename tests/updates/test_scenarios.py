@@ -141,6 +141,9 @@ CASES = {
     ),
     "both append to .env.example": one(TEN, TEN + "NEW=1\n", TEN + "MINE=1\n", ".env.example"),
     "both append to a .gitignore": one("*.a\n", "*.a\n*.new\n", "*.a\n*.mine\n", ".gitignore"),
+    "both replace the last line of a .gitignore, seven equals signs": one(
+        "*.a\n=======\n", "*.a\n*.new\n", "*.a\n*.mine\n*.own\n", ".gitignore"
+    ),
     "both append to a .gitignore, one line the end of another": one(
         "*.a\n", "*.a\n*.dialog\n", "*.a\nlog\n", ".gitignore"
     ),
