@@ -207,6 +207,11 @@ FOUND = {
         {".gitignore": b"*.a\nnew\n"},
         {".gitignore": b"*.a\nmine\n<<<<<<< mine\n"},
     ),
+    "a file that the template makes a list, and that both sides change": (
+        {"old.txt": b"8\n7\na\n0\n3\n1\n7\n2\n"},
+        {".env.example": b"8\n7\n0\n3\n1\n7\n5\n7\n2\n"},
+        {"old.txt": b"3\n4\n8\n7\na\n0\n3\nb\n0\n7\nb\n4\n"},
+    ),
 }
 
 
