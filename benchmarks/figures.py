@@ -178,7 +178,7 @@ def suite(options: Options) -> Measure:
 
 def migrations(options: Options) -> Measure:
     variants = database.start_up(options.folder, options.quick)
-    title = "A run of two tests, PostgreSQL, by the number of migrations"
+    title = "Two tests, PostgreSQL, by the number of migrations"
     return Measure(title, "s", 2 if options.quick else 5, variants)
 
 
