@@ -39,7 +39,7 @@ RESETS = {
     "tasks": [
         '        import_module(f"{name}.signals").task_finished.connect(_raise_error, sender=backend)',
         'task_result.status == "FAILED" and ',
-        "                backend.clear()",
+        "            backend.clear()",
     ],
 }
 # Django's own tasks are no toggle: a project uses them, with 5.2 by a backport, on a backend of production's.
