@@ -225,12 +225,15 @@ def migrated(database: str, rounds: int, folder: Path) -> None:
     history(large / "bench" / "migrations")
     as_ever, two = ["-p", "no:hermetic-templates"], ["-n", "2", "--dist", "each"]
     found: dict[str, list[float]] = {}
+    projects = {
+        name: with_tests(path, shapes.environment(path, "3.13"))
+        for name, path in {"200 tables": large, "fresh": fresh}.items()
+    }
     for _ in range(rounds):
-        for name, path in {"200 tables": large, "fresh": fresh}.items():
-            project = with_tests(path, shapes.environment(path, "3.13"))
+        for name, project in projects.items():
             once(project, *as_ever)  # Bytecode, and the cluster of the private server.
             variants = {"as ever": as_ever, "first": ["--create-db"], "later": []}
-            if path == large:
+            if project.path == large:
                 variants |= {"as ever, -n 2": [*as_ever, *two], "later, -n 2": two}
             for variant, options in variants.items():
                 whole, set_up = once(project, *options)

@@ -51,7 +51,7 @@ def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sqlite = with_test(peers.generated(Path(folder), "3.13"))
         private = with_test(peers.generated(Path(folder), "3.13", database="postgresql"))
-        server = shapes.Project(private.path, private.venv, {})
+        server = shapes.Project(private.path, private.venv)
         with roles.role(server, "CREATEDB"):
             own = ["-p", f"{sqlite.package.name}.testing.plugin", *SOCKETS]
             alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

@@ -98,14 +98,19 @@ class Update(NamedTuple):
             return mine, False
         old = base or File(b"", new.executable)
         executable = new.executable if mine.executable == old.executable else mine.executable
-        text, conflicts = three_way(mine.text, old.text, new.text)
+        text, conflicts = self.joined(path, mine, old, new)
         if conflicts == 255:
             return mine, True
-        if conflicts and PurePosixPath(path).name in LISTS and path not in self.announced:
-            now = self.result.get(path)
-            if now and is_joined(mine.text, old.text, new.text, now.text):
-                return File(now.text, executable), False
         return File(text, executable), bool(conflicts)
+
+    def joined(self, path: str, mine: File, base: File, new: File) -> tuple[bytes, int]:
+        """What git makes of three versions; a list in which git has a conflict may hold both sides' lines."""
+        text, conflicts = three_way(mine.text, base.text, new.text)
+        if 0 < conflicts < 255 and PurePosixPath(path).name in LISTS and path not in self.announced:
+            now = self.result.get(path)
+            if now and is_joined(mine.text, base.text, new.text, now.text):
+                return now.text, 0
+        return text, conflicts
 
     def created(self, path: str) -> File | None:
         """What becomes of a path that the project does not have."""
@@ -128,24 +133,17 @@ class Update(NamedTuple):
             new = self.new[path]
             for old in (self.base.keys() & self.mine.keys()) - self.new.keys() - self.result.keys():
                 mine, base = self.mine[old], self.base[old]
-                text, conflicts = self.moved_along(path, mine, base, new)
+                text, conflicts = self.joined(path, mine, base, new)
                 executable = new.executable if mine.executable == base.executable else mine.executable
                 found += [File(text, executable)] * (not conflicts)
         return found
-
-    def moved_along(self, path: str, mine: File, base: File, new: File) -> tuple[bytes, int]:
-        """The text of a new file that takes over the edits of one that is dropped, and its conflicts."""
-        now = self.result.get(path)
-        if now and PurePosixPath(path).name in LISTS and is_joined(mine.text, base.text, new.text, now.text):
-            return now.text, 0
-        return three_way(mine.text, base.text, new.text)
 
     def heir(self, path: str) -> bool:
         """Whether a new file has taken over the edits of this one, which the template drops."""
         mine, base = self.mine[path], self.base[path]
         new = {one: file for one, file in self.new.items() if one not in self.base and one not in self.mine}
         return any(
-            self.moved_along(one, mine, base, file) == (self.result[one].text, 0)
+            self.joined(one, mine, base, file) == (self.result[one].text, 0)
             for one, file in new.items()
             if one in self.result
         )

@@ -162,6 +162,17 @@ def judge(project: Subject, base, new, seams, *arguments: str) -> Update:
     return update
 
 
+def updated(root: Path, base, new, mine) -> Update:
+    """Release both sides, update a project of the first one that holds the files of `mine`, and judge."""
+    repository = Repository(root / "template")
+    repository.release("v1.0.0", template_of(root / "one", base))
+    repository.release("v2.0.0", template_of(root / "two", new))
+    project = Subject(root / "project", repository, "v1.0.0")
+    replace_files(project, mine)
+    own = {"update.py": tree(project.path)["update.py"]}
+    return judge(project, base | own, new | own, {*SEAMS})
+
+
 @pytest.fixture
 def figures(record_property):
     """Counts what was judged, for the summary of the run (tests/conftest.py)."""
@@ -183,14 +194,7 @@ def test_random_templates(part, figures):
     def judged(sides):
         base, new, mine = sides
         with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder)
-            repository = Repository(root / "template")
-            repository.release("v1.0.0", template_of(root / "one", base))
-            repository.release("v2.0.0", template_of(root / "two", new))
-            project = Subject(root / "project", repository, "v1.0.0")
-            replace_files(project, mine)
-            own = {"update.py": tree(project.path)["update.py"]}
-            figures(judge(project, base | own, new | own, {*SEAMS}))
+            figures(updated(Path(folder), base, new, mine))
 
     judged()
 
@@ -218,13 +222,7 @@ FOUND = {
 @pytest.mark.parametrize("name", FOUND)
 def test_found_before(tmp_path, name):
     base, new, mine = ({path: File(text) for path, text in side.items()} for side in FOUND[name])
-    repository = Repository(tmp_path / "template")
-    repository.release("v1.0.0", template_of(tmp_path / "one", base))
-    repository.release("v2.0.0", template_of(tmp_path / "two", new))
-    project = Subject(tmp_path / "project", repository, "v1.0.0")
-    replace_files(project, mine)
-    own = {"update.py": tree(project.path)["update.py"]}
-    judge(project, base | own, new | own, {*SEAMS})
+    updated(tmp_path, base, new, mine)
 
 
 @st.composite

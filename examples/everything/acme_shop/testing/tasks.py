@@ -36,7 +36,7 @@ def _task_results_are_cleared() -> Generator[None]:
 
 
 def clear_results(tasks: Any) -> None:
-    """Forget what the backends of this package keep in memory; django-tasks called them otherwise before 0.9."""
+    """Forget what the backends of this package keep in memory; before 0.9, django-tasks called them ``tasks``."""
     backends = getattr(tasks, "task_backends", None) or tasks.tasks
     for backend in backends.all(initialized_only=True):
         if hasattr(backend, "clear"):

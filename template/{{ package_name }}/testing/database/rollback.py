@@ -11,9 +11,9 @@ transaction is open, this plugin changes one thing: which connection ``connectio
   be committed and outlive the test.
 
 Tests that commit (``django_db(transaction=True)``, ``live_server``) keep Django's one connection
-a thread; what their threads opened is closed before the database is restored. Where such a test is
-async, asgiref's thread gets the connection of the test's own thread, where Django refuses queries while
-a loop runs: to open one for each test takes longer than the test.
+a thread; what their threads opened is closed before the database is restored. In an async test that
+commits, asgiref's thread gets the connection of the test's own thread, which does not need it while a
+loop runs there: opening another one for each test takes longer than the test.
 """
 
 import threading
@@ -79,7 +79,7 @@ def connections_of_the_test(is_async: bool = False) -> AbstractContextManager[No
     """The rule for a test that rolls back, or the one for a test that commits."""
     if any(connections[alias].in_atomic_block for alias in connections):
         return one_connection_per_database()
-    return connections_of_threads_closed(_worker_has_ours if is_async else nullcontext)
+    return connections_of_threads_closed(is_async)
 
 
 @contextmanager
@@ -183,9 +183,7 @@ def _worker_has_ours() -> Generator[None]:
 
 
 @contextmanager
-def connections_of_threads_closed(
-    worker_connections: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> Generator[None]:
+def connections_of_threads_closed(is_async: bool) -> Generator[None]:
     """Close what other threads left open, or PostgreSQL cannot drop the test database."""
     thread, opened = threading.get_ident(), list[BaseDatabaseWrapper]()
     ours = [connections[alias] for alias in connections]
@@ -196,7 +194,7 @@ def connections_of_threads_closed(
 
     connection_created.connect(note)
     try:
-        with worker_connections(), _worker_finished():
+        with _worker_has_ours() if is_async else nullcontext(), _worker_finished():
             yield
     finally:
         connection_created.disconnect(note)

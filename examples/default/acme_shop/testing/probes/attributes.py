@@ -26,8 +26,8 @@ class Attributes(Probe):
     Ignores what an import registers, names of libraries other than functions and classes, ``__dunder__``
     names, and one object deeper than module, class and module-level object; names of other test files,
     and those of libraries that the code of the test does not spell. Costs one comparison in C that stops
-    at the identity of each value. Reverts the value, and the content of a
-    container: silently for ``_private`` names, and for what no test file changes.
+    at the identity of each value. Reverts the value, and the content of a container: silently for
+    ``_private`` names, and for what no test file changes.
     """
 
     name, remedy = "attributes", Namespace.remedy
