@@ -14,11 +14,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
-import cpu
-import peers
-import roles
-import shapes
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("support", "projects")]
+import cpu  # noqa: E402
+import peers  # noqa: E402
+import roles  # noqa: E402
+import shapes  # noqa: E402
 
 TEST = """
 import pytest
@@ -54,7 +55,7 @@ def main(rounds: int) -> None:
         server = shapes.Project(private.path, private.venv)
         with roles.role(server, "CREATEDB"):
             own = ["-p", f"{sqlite.package.name}.testing.plugin", *SOCKETS]
-            alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+            alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": "."}
             settings = {"DJANGO_SETTINGS_MODULE": f"{sqlite.package.name}.test_settings"}
             variants: dict[str, Callable[[], object]] = {
                 "pytest-django alone": lambda: sqlite.pytest(*PLAIN, ONE, **alone),
