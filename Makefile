@@ -42,7 +42,7 @@ lint: $(TOOLS)/installed ## check code and format, also of the plain .py files u
 	$(RUFF) check --config tests/support/template_ruff.toml template
 	$(RUFF) format --check --config tests/support/template_ruff.toml template
 
-quick: lint ## lint, then the tests of the layer and of rendering: about a minute, installs nothing
+quick: lint ## lint, then the tests of the layer and of rendering: about four minutes, installs nothing
 	$(PYTEST) $(wildcard tests/layer) tests/template $(ARGS)
 
 test: lint ## lint, then every test that is not slow: about 15 minutes (ARGS="-k seeds")

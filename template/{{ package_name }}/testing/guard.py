@@ -14,7 +14,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -112,10 +112,8 @@ class Guard:
         # An error before the yield would leave pytest's fixture half set up, for every later test.
         error = self.begin(node, request) if self.item is not node else None
         # pytest-asyncio 1.3 asks for the thread's loop, which is made for it, and stays.
-        if fixturedef.func.__module__.startswith("pytest_asyncio"):
-            with self.audit.paused():
-                result = yield
-        else:
+        by_asyncio = fixturedef.func.__module__.startswith("pytest_asyncio")
+        with self.audit.paused() if by_asyncio else nullcontext():
             result = yield
         if error:
             raise error
@@ -171,10 +169,7 @@ class Guard:
         due, stale, self.due, self.stale = self.due, self.stale, False, set()
         for probe in self.probes:  # switch_off() replaces the list.
             try:
-                if due or probe.name in stale:
-                    probe.note()
-                else:
-                    probe.renew()
+                (probe.note if due or probe.name in stale else probe.renew)()
             except Exception as error:
                 self.switch_off(probe.name, error)
 
@@ -198,9 +193,7 @@ class Guard:
         leaks = self.tasks + self.network.leaks()
         for probe in self.probes:
             # One after another: what one reverts, like a patch, the next does not see.
-            for leak in self.found(probe):
-                if self.revert(leak):
-                    leaks.append(leak)
+            leaks += filter(self.revert, self.found(probe))
         patched = {leak.part for leak in leaks if leak.probe == "patches"}
         leaks += [leak for leak in builtins if leak.part not in patched]
         for name in self.broken.keys() - self.said:

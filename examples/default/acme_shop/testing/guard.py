@@ -14,7 +14,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -113,7 +113,7 @@ class Guard:
         error = self.begin(node, request) if self.item is not node else None
         # pytest-asyncio 1.3 asks for the thread's loop, which is made for it, and stays.
         by_asyncio = fixturedef.func.__module__.startswith("pytest_asyncio")
-        with self.audit.switched(on=self.audit.on and not by_asyncio):
+        with self.audit.paused() if by_asyncio else nullcontext():
             result = yield
         if error:
             raise error
@@ -167,7 +167,7 @@ class Guard:
     def note(self) -> None:
         """Note the state, or, where it is as the last check left it, that the next test begins."""
         due, stale, self.due, self.stale = self.due, self.stale, False, set()
-        for probe in [*self.probes]:
+        for probe in self.probes:  # switch_off() replaces the list.
             try:
                 (probe.note if due or probe.name in stale else probe.renew)()
             except Exception as error:
@@ -193,7 +193,7 @@ class Guard:
         leaks = self.tasks + self.network.leaks()
         for probe in self.probes:
             # One after another: what one reverts, like a patch, the next does not see.
-            leaks += [leak for leak in self.found(probe) if self.revert(leak)]
+            leaks += filter(self.revert, self.found(probe))
         patched = {leak.part for leak in leaks if leak.probe == "patches"}
         leaks += [leak for leak in builtins if leak.part not in patched]
         for name in self.broken.keys() - self.said:

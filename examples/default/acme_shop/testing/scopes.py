@@ -8,7 +8,7 @@ calls setUpClass, setup_class and setup_module as fixtures, too.
 import sys
 from collections.abc import Collection, Generator, Iterable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,7 @@ def code_of(function: Any) -> Any:
     return getattr(getattr(function, "__func__", function), "__code__", None)
 
 
+@cache
 def is_inside(file: Path, root: Path) -> bool:
     return (
         file.is_relative_to(root)

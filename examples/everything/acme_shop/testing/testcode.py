@@ -9,7 +9,7 @@ import ast
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -44,8 +44,10 @@ class TestCode:
             own = [
                 file for file in files if file.is_relative_to(self.root) or file in self.collected
             ]
-            found = [self.read(file) for file in own]
-            self.known[paths] = [one for one in found if one.tree.body]
+            found = [one for one in map(self.read, own) if not one.is_empty]
+            # One list for the same files, however they were asked for.
+            same = (known for known in self.known.values() if known == found)
+            self.known[paths] = next(same, found)
         self.found = self.known[paths]
 
     @contextmanager
@@ -120,31 +122,31 @@ def conftests(path: Path) -> Iterator[Path]:
 
 
 class Changes:
-    """The names that a file changes, and those that it calls or derives classes from."""
+    """The names that a file changes, and those that it calls or derives classes from.
+
+    Read at once, since a syntax tree that is kept makes each garbage collection of the run longer.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
-
-    @cached_property
-    def tree(self) -> ast.Module:
         try:
-            return ast.parse(self.file.read_bytes())
+            tree = ast.parse(file.read_bytes())
         except (OSError, SyntaxError, ValueError):  # No Python file: a test of another kind.
-            return ast.Module([], [])
-
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        """Those that may change, call or import something."""
-        return [node for node in ast.walk(self.tree) if type(node) in KINDS]
-
-    @cached_property
-    def finder(self) -> Finder:
-        return Finder(self.nodes, str(self.file))
-
-    @cached_property
-    def is_dynamic(self) -> bool:
-        """Whether it may change attributes whose names it does not spell."""
-        return any(map(is_dynamic, self.nodes))
+            tree = ast.Module([], [])
+        every = [*ast.walk(tree)]
+        # Those that may change, call or import something.
+        nodes = [node for node in every if type(node) in KINDS]
+        shared = module_names(tree, nodes)
+        self.is_empty = not tree.body
+        self.finder = Finder(nodes, str(file))
+        # Whether it may change attributes whose names it does not spell.
+        self.is_dynamic = any(map(is_dynamic, nodes))
+        self.names = {name for node in nodes for name in changed_by(node, shared)}
+        self.created = {name for node in nodes for name in created_by(node, shared)}
+        self.calls = {name for node in nodes for name in called_by(node)}
+        imported = [node.names for node in nodes if isinstance(node, ast.ImportFrom)]
+        self.mentioned = {one.name for names in imported for one in names}
+        self.mentioned |= {last_name(node) for node in every}
 
     def helpers(self, root: Path) -> list[Path]:
         """The files that it imports from the folders of tests."""
@@ -154,52 +156,34 @@ class Changes:
         paths = [Path(file) for file in sorted(files) if file.startswith(f"{root}/")]
         return [path for path in paths if is_of_tests(path, root)]
 
-    @cached_property
-    def mentioned(self) -> set[str]:
-        imported = [node.names for node in self.nodes if isinstance(node, ast.ImportFrom)]
-        aliases = {one.name for names in imported for one in names}
-        return aliases | {last_name(node) for node in ast.walk(self.tree)}
 
-    @cached_property
-    def calls(self) -> set[str]:
-        found = set()
-        for node in self.nodes:
-            if isinstance(node, ast.Call):
-                found.add(last_name(node.func))
-            elif isinstance(node, ast.ClassDef):
-                found |= {last_name(base) for base in node.bases}
-        return found
+def module_names(tree: ast.Module, nodes: list[ast.AST]) -> set[str]:
+    """Names of the module: a local variable may share its name with production's."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Global):
+            found |= {*node.names}
+    for statement in tree.body:
+        found |= {last_name(node) for node in targets(statement)}
+    return found
 
-    @cached_property
-    def names(self) -> set[str]:
-        shared = self.module_names
-        return {name for node in self.nodes for name in changed_by(node, shared)}
 
-    @cached_property
-    def created(self) -> set[str]:
-        """``shop.api.mode = …`` where the file imports or defines ``shop``, and what calls may change."""
-        found = set()
-        for node in self.nodes:
-            if isinstance(node, ast.Call):
-                found |= {*changed_by(node, self.module_names)}
-            for target in targets(node):
-                if isinstance(target, ast.Attribute) and not is_local(target, self.module_names):
-                    found.add(target.attr)
-        return found
+def called_by(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Call):
+        yield last_name(node.func)
+    elif isinstance(node, ast.ClassDef):
+        yield from map(last_name, node.bases)
 
-    @cached_property
-    def module_names(self) -> set[str]:
-        """Names of the module: a local variable may share its name with production's."""
-        found: set[str] = set()
-        for node in self.nodes:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                found |= {alias.asname or alias.name for alias in node.names}
-            elif isinstance(node, ast.Global):
-                found |= {*node.names}
-        for statement in self.tree.body:
-            for node in targets(statement):
-                found.add(last_name(node))
-        return found
+
+def created_by(node: ast.AST, shared: set[str]) -> Iterator[str]:
+    """``shop.api.mode = …`` where the file imports or defines ``shop``, and what calls may change."""
+    if isinstance(node, ast.Call):
+        yield from changed_by(node, shared)
+    for target in targets(node):
+        if isinstance(target, ast.Attribute) and not is_local(target, shared):
+            yield target.attr
 
 
 def changed_by(node: ast.AST, shared: set[str]) -> Iterator[str]:

@@ -67,7 +67,6 @@ class DevelopmentDatabases:
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Remember the file and line of a django_db_setup that does not request the one it overrides."""
-        code = getattr(fixturedef.func, "__code__", None)
         overrides = fixturedef.argname == "django_db_setup" not in fixturedef.argnames
-        if overrides and code:
+        if overrides and (code := getattr(fixturedef.func, "__code__", None)):
             self.where = f"django_db_setup in {code.co_filename}:{code.co_firstlineno}"

@@ -48,9 +48,8 @@ class TemplateDatabases:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-        code = getattr(fixturedef.func, "__code__", None)
-        if code and fixturedef.argname.startswith("django_db_"):
-            self.fixtures.add(code.co_filename)
+        if fixturedef.argname.startswith("django_db_") and hasattr(fixturedef.func, "__code__"):
+            self.fixtures.add(fixturedef.func.__code__.co_filename)
         if (fixturedef.argname, fixturedef.scope) != ("django_db_setup", "session"):
             return (yield)
         create = BaseDatabaseCreation.create_test_db
