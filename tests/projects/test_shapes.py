@@ -56,6 +56,17 @@ def test_a_shell_cannot_bring_its_broker(generate):
     project.pytest("-q", contract, **{f"CELERY_{name}": "redis://192.0.2.1/0" for name in names})
 
 
+def test_rabbitmq_keeps_no_results_in_production(generate):
+    """What TESTING.md says of ``.get()``, which works in tests."""
+    project = generate(**shapes.catalogue()["celery-rabbitmq-channels-drf-sqlite-django6"])
+    read = "from celery.result import AsyncResult; AsyncResult('one').get(timeout=1)"
+
+    done = project.run("python", "manage.py", "shell", "--command", read, check=False)
+
+    assert "NotImplementedError: No result backend is configured." in done.stdout
+    assert "`.get()`, chords, and whatever else reads results raise" in (project.path / "TESTING.md").read_text()
+
+
 def test_the_catalogue_has_every_pair_of_answers():
     """Most faults of combinations are faults of two: so each possible pair stands in some shape."""
     shown = set()
