@@ -64,7 +64,8 @@ def test_rabbitmq_keeps_no_results_in_production(generate):
     done = project.run("python", "manage.py", "shell", "--command", read, check=False)
 
     assert "NotImplementedError: No result backend is configured." in done.stdout
-    assert "`.get()`, chords, and whatever else reads results raise" in (project.path / "TESTING.md").read_text()
+    manual = (project.path / "TESTING.md").read_text()
+    assert "`.get()`, chords, and whatever else reads results raise" in manual
 
 
 def test_the_catalogue_has_every_pair_of_answers():
