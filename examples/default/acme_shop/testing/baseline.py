@@ -82,10 +82,8 @@ class Baseline:
         """What a test left, and the fixtures that ended with it, without what the file lists."""
         if not self.file:
             return left
-        for (
-            title,
-            leaks,
-        ) in left:  # Through the report, since pytest-xdist brings it from its workers.
+        # Through the report, since pytest-xdist brings it from its workers.
+        for title, leaks in left:
             names = [f"{leak.name}\t{title or item.nodeid}" for leak in leaks]
             item.user_properties += [("isolation leak", name) for name in names]
         new = [
@@ -95,6 +93,8 @@ class Baseline:
         return [(title, leaks) for title, leaks in new if leaks]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not self.file:
+            return
         if report.when == "call" and report.passed:  # Else it may not have come to what leaks.
             self.passed.add(report.nodeid)
         elif report.when == "teardown":

@@ -14,7 +14,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Generator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -71,8 +71,7 @@ class Guard:
             self.config.pluginmanager.unregister(self)
             return
         with suppress(compat.Renamed):
-            # Its thread outlives every test.
-            compat.thread_sensitive_executor().submit(bool).result()
+            compat.thread_sensitive_executor().submit(bool).result()  # Its thread outlives tests.
         # A conftest.py or plugin with hooks is called between tests: what it keeps is no test's doing.
         is_plugin = self.config.pluginmanager.get_hookcallers
         self.project = Project(f"{self.config.rootpath}/", is_plugin)
@@ -113,8 +112,11 @@ class Guard:
         error = self.begin(node, request) if self.item is not node else None
         # pytest-asyncio 1.3 asks for the thread's loop, which is made for it, and stays.
         by_asyncio = fixturedef.func.__module__.startswith("pytest_asyncio")
-        with self.audit.paused() if by_asyncio else nullcontext():
+        on, self.audit.on = self.audit.on, self.audit.on and not by_asyncio
+        try:
             result = yield
+        finally:
+            self.audit.on = on
         if error:
             raise error
         if isinstance(result, asyncio.Runner):
@@ -137,7 +139,8 @@ class Guard:
         self, item: pytest.Item, request: pytest.FixtureRequest | None = None
     ) -> BaseException | None:
         """Begin to watch a test; return what went wrong, which is this test's error alone."""
-        if request and item.get_closest_marker("django_db"):
+        marks = {mark.name for mark in item.iter_markers()}
+        if request and "django_db" in marks:
             # Now, so that what it changes is not taken for the test's doing. Its error is the test's.
             with suppress(*ERRORS):
                 request.getfixturevalue("django_db_setup")
@@ -152,11 +155,8 @@ class Guard:
         self.builtins.note()
         self.due, self.parent = self.due or self.parent is not item.parent, item.parent
         self.note()
-        self.network.allowed = bool(
-            item.get_closest_marker("enable_socket")
-            or item.get_closest_marker("allow_hosts")
-            or "socket_enabled" in getattr(item, "fixturenames", ())
-        )
+        opened = "socket_enabled" in getattr(item, "fixturenames", ())
+        self.network.allowed = opened or not marks.isdisjoint(("enable_socket", "allow_hosts"))
         self.network.is_tolerated = partial(self.is_tolerated, item.nodeid)
         self.audit.on = True
         return None

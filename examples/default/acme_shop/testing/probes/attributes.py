@@ -102,13 +102,14 @@ class Attributes(Probe):
                     if id(after) in named:
                         continue
                     named.add(id(after))
+                silent = is_private(key) or self.is_production(namespace, key, before, after)
                 yield self.leak(
                     f"{namespace.name}.{key}",
-                    change(key, before, after),
+                    "" if silent else change(key, before, after),  # Its repr() may be slow.
                     namespace.reverter(key),
                     there=namespace.difference(key),
                     remedy=namespace.remedy,
-                    silent=is_private(key) or self.is_production(namespace, key, before, after),
+                    silent=silent,
                 )
 
     def is_production(self, namespace: Namespace, key: str, before: Any, after: Any) -> bool:
