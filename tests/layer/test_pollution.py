@@ -69,6 +69,19 @@ def test_several_that_are_needed_together(search, order, capsys):
     assert said(capsys).startswith(" and\n".join(three))
 
 
+def test_files_are_not_halved_where_no_import_makes_it_fail(search, order):
+    one = search(lambda ids, files: order[30] in ids, order)
+    asked, fails = [], one.fails
+    one.fails = lambda units: asked.append(units) or fails(units)
+
+    assert not one.fails_alone()
+    assert one.polluters() == 0
+
+    halves = [units for units in asked if len(units) > 1 and units not in (one.files, one.before)]
+    assert len(halves) > 3
+    assert all("::" in unit for units in halves for unit in units)
+
+
 @pytest.mark.parametrize("place", [0, 30, 55])
 def test_an_import_is_enough(search, order, capsys, place):
     """Also of a file whose tests all run later: pytest imports it before the first test."""
@@ -85,7 +98,9 @@ def test_a_test_and_an_import_together(search, order, capsys):
     imported = next(one for one in order[10:] if not one.startswith(order[4].partition("::")[0]))
     file = imported.partition("::")[0]
 
-    assert search(lambda ids, files: order[4] in ids and file in files, order).polluters() == 0
+    one = search(lambda ids, files: order[4] in ids and file in files, order)
+    assert not one.fails_alone()  # It passes with every file imported.
+    assert one.polluters() == 0
 
     assert {*said(capsys).split("\ntogether")[0].split(" and\n")} == {order[4], f"importing {file}"}
 

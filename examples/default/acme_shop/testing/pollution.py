@@ -182,21 +182,28 @@ class Search:
                 "in which it failed."
             )
             return 1
-        return self.name(self.fewest(self.fails, self.before), "fail")
+        # Where no import makes it fail, no file needs to be halved, too.
+        suspects = self.earlier if self.known.get(self.key(self.files)) is False else self.before
+        return self.name(self.fewest(self.fails, self.before, suspects), "fail")
 
     def setters(self) -> int:
         """The victim fails alone: name what makes it pass, if anything does."""
         for units in (self.before, [*self.later, *self.earlier]):
             if self.passes(units):
-                return self.name(self.fewest(self.passes, units), "pass")
+                return self.name(self.fewest(self.passes, units, units), "pass")
         say(
             f"{self.victim} fails alone, and after all other tests: the cause is in the test itself."
         )
         return 1
 
-    def fewest(self, fit: Callable[[Sequence[str]], bool], units: list[str]) -> list[str]:
-        """The fewest of these units, in their order, that fit; none when chance decides."""
-        one = units
+    def fewest(
+        self, fit: Callable[[Sequence[str]], bool], units: list[str], suspects: list[str]
+    ) -> list[str]:
+        """The fewest of these units, in their order, that fit; none when chance decides.
+
+        ``suspects``: those of them among which a single one is looked for.
+        """
+        one = suspects
         while len(one) > 1:
             first, second = one[: len(one) // 2], one[len(one) // 2 :]
             one = first if fit(first) else second  # Where it must be, if one is enough.
