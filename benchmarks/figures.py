@@ -140,14 +140,18 @@ def guard(options: Options) -> Measure:
 
 
 def real_suite(options: Options) -> Measure:
-    def run(suite, with_layer):
-        return lambda: ecosystem.run(suite, with_layer, options.folder).seconds
+    def run(suite, *arguments):
+        return lambda: ecosystem.run(suite, bool(arguments), options.folder, *arguments).seconds
 
     suites = ["django-filter"] if options.quick else ["django-filter", "djangorestframework"]
     variants = {
-        f"{suite}, {title}": run(suite, with_layer)
+        f"{suite}, {title}": run(suite, *arguments)
         for suite in suites
-        for title, with_layer in (("as it is", False), ("with the layer", True))
+        for title, arguments in (
+            ("as it is", ()),
+            ("guard off", ("--isolation=off",)),
+            ("with the layer", ("--isolation=warn",)),
+        )
     }
     return Measure("The suite of another project", "s", 2 if options.quick else 5, variants)
 
