@@ -49,6 +49,7 @@ import tempfile
 import tomllib
 import types
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -462,7 +463,11 @@ def join(text: bytes, path: str) -> bytes | None:
             after = one[:at] == base
             if after or one[added:] == base:
                 more = one[at:] if after else one[:added]
-                kept = [item for item in more if item not in other or item in base]
+                twice = Counter(other) - Counter(base)  # What both sides add stands there once.
+                kept = []
+                for item in more:
+                    kept += [] if twice[item] else [item]
+                    twice[item] -= twice[item] > 0
                 return b"".join([*other, *kept] if after else [*kept, *other])
         return hunk[0]
 
@@ -684,7 +689,7 @@ def is_abandoned(path: str, found: dict[str, Any], plan: Plan) -> bool:
     """Whether the nearest folder that the template had before has none of its files here."""
     for folder in Path(path).parents[:-1]:
         if inside := [name for name in plan.base if name.startswith(f"{folder.as_posix()}/")]:
-            return all(found[name] is None for name in inside)
+            return not any(isinstance(found[name], File) for name in inside)
     return False
 
 

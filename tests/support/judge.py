@@ -90,7 +90,7 @@ class Update(NamedTuple):
     def merged(self, path: str) -> tuple[File | None, bool]:
         """What becomes of a file of the project, and whether it conflicts."""
         mine, base, new = self.mine[path], self.base.get(path), self.new.get(path)
-        if (path in self.seams and new) or (path in self.ignored and base not in (mine, None)):
+        if (path in self.seams and new) or (path in self.ignored and mine != base):
             return mine, False
         if mine == base:
             return new, False

@@ -216,6 +216,21 @@ FOUND = {
         {".env.example": b"8\n7\n0\n3\n1\n7\n5\n7\n2\n"},
         {"old.txt": b"3\n4\n8\n7\na\n0\n3\nb\n0\n7\nb\n4\n"},
     ),
+    "a new seam in a folder of which a file of the team is left": (
+        {"d/a.txt": b"1\n", "d/e/c.txt": b"2\n"},
+        {"d/a.txt": b"1\n", "d/e/c.txt": b"2\n", "d/seam.txt": b"3\n"},
+        {"d/e": b"mine\n"},
+    ),
+    "a line that a list has once on one side and three times on the other": (
+        {},
+        {".env.example": b"3\n6\n0\n4\n"},
+        {".env.example": b"9\n4\n4\n8\n7\n\n4\n1\n"},
+    ),
+    "a new file whose name is that of a file that git ignores here": (
+        {".gitignore": b"*.env\n"},
+        {"x.env": b"1\n"},
+        {".gitignore": b"*.env\n", "x.env": b"mine\n"},
+    ),
 }
 
 
