@@ -41,6 +41,51 @@ def test_the_part_is_switched_off_by_its_name(project, run):
     assert "failed" in run("-p", "no:hermetic-rollback").parseoutcomes()
 
 
+def test_a_test_may_add_a_database_of_its_own(project, run):
+    """As tests of migrations do: nothing of it is in the transaction, and it is gone with its file."""
+    project.makepyfile(
+        groups("""
+        from django.db import connections
+
+        @pytest.mark.django_db
+        def test_one(tmp_path):
+            default = connections.databases['default']
+            connections.databases['extra'] = {**default, 'NAME': str(tmp_path / 'extra.sqlite3')}
+            connection = connections['extra']
+            del connections.databases['extra']  # Else Django refuses it.
+            try:
+                with connections['extra'].cursor() as cursor:
+                    cursor.execute('SELECT 1')
+            finally:
+                connection.close()
+                del connections['extra']
+        """)
+    )
+
+    run().assert_outcomes(passed=1)
+
+
+def test_a_database_that_only_other_settings_have(project, run):
+    project.makepyfile(
+        groups("""
+        from django.test import TransactionTestCase
+
+        @pytest.mark.skip('needs two databases')
+        class TwoTest(TransactionTestCase):
+            databases = {'default', 'replica'}
+
+            def test_one(self):
+                pass
+
+        @pytest.mark.django_db(transaction=True)
+        def test_two():
+            Group.objects.create(name='a')
+        """)
+    )
+
+    run().assert_outcomes(skipped=1, passed=1)
+
+
 def test_another_thread_is_refused(project, run):
     project.makepyfile(
         groups("""

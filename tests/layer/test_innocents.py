@@ -522,3 +522,89 @@ def test_a_call_of_monkeypatch_with_one_argument_costs_no_probe(leaks, run):
 
     assert line.startswith("attributes:prod.mode (None → 'x')")
     assert "is off" not in str(run().stdout)
+
+
+FILLED = """
+from django.core.signals import setting_changed
+
+class Api:
+    defaults = {'PAGE': 3, 'HASHER': 'md5'}
+
+    def __init__(self):
+        self._cached = set()
+
+    def __getattr__(self, name):
+        if name not in self.defaults:
+            raise AttributeError(name)
+        self._cached.add(name)
+        setattr(self, name, self.defaults[name])
+        return self.defaults[name]
+
+    def reload(self):
+        for name in self._cached:
+            delattr(self, name)
+        self._cached.clear()
+
+api = Api()
+setting_changed.connect(lambda **kwargs: api.reload(), weak=False)
+"""
+EMPTIED = """
+import prod
+import pytest
+from django.test import TestCase, override_settings
+
+class Wrapper:
+    def __setattr__(self, name, value):
+        setattr(prod.api, name, value)
+        prod.api._cached.add(name)
+
+@pytest.fixture
+def api():
+    prod.api.reload()
+    yield Wrapper()
+    prod.api.reload()
+
+@pytest.fixture(autouse=True)
+def api_is_consistent():
+    yield
+    assert prod.api._cached == vars(prod.api).keys() - {'_cached'}
+
+@pytest.mark.usefixtures('api')
+class FilledInSetUp(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        assert prod.api.HASHER == 'md5'
+
+    def test_one(self):
+        assert prod.api.PAGE == 3
+
+    def test_two(self):
+        assert prod.api.PAGE == 3
+
+@pytest.mark.parametrize('page', [5, 6])
+def test_another_page(api, page):
+    api.PAGE = page
+    assert prod.api.PAGE == page
+
+@override_settings(LANGUAGE_CODE='de')
+class FilledUnderOtherSettings(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        assert prod.api.PAGE == 3
+
+    def test_one(self):
+        assert prod.api.PAGE == 3
+
+def test_an_attribute_that_was_not_there():
+    assert prod.api.PAGE == 3
+
+def test_after_them(api):
+    api.HASHER = 'sha'
+"""
+
+
+def test_settings_that_fill_themselves_and_are_emptied(project, run):
+    """As those of django-oauth-toolkit, which its fixture and a receiver of ``setting_changed`` empty."""
+    project.makepyfile(prod=FILLED, test_emptied=EMPTIED)
+
+    run("-p", "no:randomly").assert_outcomes(passed=7)

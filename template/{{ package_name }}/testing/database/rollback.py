@@ -17,10 +17,10 @@ loop runs there: opening another one for each test takes longer than the test.
 """
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from functools import cache
+from functools import cache, partial
 from inspect import iscoroutinefunction
 from typing import Any, NoReturn
 
@@ -92,7 +92,7 @@ def one_connection_per_database() -> Generator[None]:
     shared = {alias: connections[alias] for alias in connections}
     patches = [
         (connections, "_connections", _TestConnections(shared, threading.get_ident(), worker())),
-        (connections, "create_connection", _refused_connection),
+        (connections, "create_connection", partial(_new_connection, shared)),
     ]
     for module, name in compat.asgi_thread_switches():
         # Django gives each ASGI request a thread; they cannot share a transaction, so take turns.
@@ -129,8 +129,8 @@ class _TestConnections(threading.local):
             vars(self).update(shared)
 
 
-def _refused_connection(alias: str) -> BaseDatabaseWrapper:
-    """A new connection, for a thread that is not the test's: it cannot be opened."""
+def _new_connection(shared: Collection[str], alias: str) -> BaseDatabaseWrapper:
+    """For a thread that is not the test's, one that cannot be opened; for a database that it adds, one that can."""
 
     def connect() -> NoReturn:
         raise ConnectionBlocked(
@@ -141,7 +141,8 @@ def _refused_connection(alias: str) -> BaseDatabaseWrapper:
         )
 
     connection = type(connections).create_connection(connections, alias)
-    connection.connect = connect
+    if alias in shared:
+        connection.connect = connect
     return connection
 
 

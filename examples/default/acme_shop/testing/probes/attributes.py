@@ -118,6 +118,8 @@ class Attributes(Probe):
             return False
         if namespace.foreign:
             return not self.tests.replaced(key, after)
+        if after is ABSENT and is_refilled(namespace.owner, key, before):
+            return True
         if before is ABSENT:
             # A class that fills itself, where the test sets an attribute of that name on an instance.
             fills = isinstance(namespace.owner, type) and not self.tests.creates(key)
@@ -213,6 +215,17 @@ def is_same(before: Any, after: Any) -> bool:
     if code[0]:
         return code[0] == code[1]
     return type(before) is type(after) and (type(before) not in PLAIN or before == after)
+
+
+def is_refilled(owner: Any, key: str, before: Any) -> bool:
+    """Whether an object that fills itself was emptied: it answers the same without its own attribute."""
+    if isinstance(owner, type) or not hasattr(type(owner), "__getattr__"):
+        return False
+    try:
+        again = getattr(owner, key, ABSENT)
+        return again is before or bool(again == before)
+    except Exception:  # It cannot answer without it.
+        return False
 
 
 def is_effective(owner: Any, key: str, value: Any) -> bool:

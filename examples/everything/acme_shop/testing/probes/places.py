@@ -8,7 +8,7 @@ from .. import compat
 from ..leaks import ABSENT, Leak, change
 from ..places import REGISTRIES, Finder, Place, definition
 from ..testcode import TestCode
-from .base import Probe
+from .base import Probe, is_private
 from .namespace import CONTAINERS, copied
 from .project import Project
 
@@ -80,9 +80,10 @@ class Places(Probe):
         self.is_plugin, self.tests = project.is_plugin, tests
         self.files: list[Any] = []
         self.watched: list[Watched] = []
+        self.settings: Any = None
 
     def note(self) -> None:
-        self.files = self.tests.found
+        self.files, self.settings = self.tests.found, compat.settings_object()
         finders = [file.finder for file in self.tests.code()]
         found = {one.label: one for finder in finders for one in self.watched_by(finder)}
         self.watched = [*found.values()]
@@ -100,6 +101,8 @@ class Places(Probe):
             self.note()
 
     def leaks(self) -> Iterable[Leak]:
+        if compat.settings_object() is not self.settings:
+            return  # What receivers of setting_changed do is no test's doing; as in Attributes.
         for one in self.watched:
             if one.differs():
                 words = change(one.name, one.saved, one.read())
@@ -130,7 +133,10 @@ def watched_at(finder: Finder, place: Place) -> Iterable[Watched]:
             elif called == "register_lookup":  # A class has this container from its first one on.
                 yield Watched(f"{label}.{name}", found, name)
     elif is_container(found):
-        yield Watched(label, found, label.rpartition(".")[2], found)
+        owner = finder.find(path[:-1])[0] if path[1:] else None
+        # An object that fills itself keeps account in there: Attributes reverts both, together.
+        if not (is_private(label) and hasattr(type(owner), "__getattr__")):
+            yield Watched(label, found, label.rpartition(".")[2], found)
 
 
 def is_container(value: Any) -> bool:
