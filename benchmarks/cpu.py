@@ -5,29 +5,24 @@ import resource
 from collections.abc import Sequence
 from pathlib import Path
 
-# The conftest.py of a suite, for Linux: has it print what of_a_test() and grown() read.
+# The conftest.py of a suite: has it print what of_a_test() reads.
 CONFTEST = """
-import resource
 import time
-from pathlib import Path
 
 import pytest
 
-marks, memory = [], []
+marks = []
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     result = yield
     marks.append(time.process_time())
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    memory.append(pages * resource.getpagesize() // 1024)
     return result
 
 
 def pytest_terminal_summary(terminalreporter):
     terminalreporter.write_line(f"CPU {(marks[-1] - marks[0]) / (len(marks) - 1)}")
-    terminalreporter.write_line(f"MEMORY {memory[-1] - memory[len(memory) // 5]}")
 """
 
 
@@ -53,8 +48,3 @@ def of_children() -> float:
 def of_a_test(output: str) -> float:
     """Seconds of one test, from the second one on, by what pytest printed with CONFTEST."""
     return float(output.rpartition("CPU ")[2].split()[0])
-
-
-def grown(output: str) -> int:
-    """KiB by which the process grew over the last four fifths of its tests, by what CONFTEST printed."""
-    return int(output.rpartition("MEMORY ")[2].split()[0])

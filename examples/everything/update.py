@@ -463,11 +463,12 @@ def join(text: bytes, path: str) -> bytes | None:
             after = one[:at] == base
             if after or one[added:] == base:
                 more = one[at:] if after else one[:added]
-                twice = Counter(other) - Counter(base)  # What both sides add stands there once.
-                kept = []
+                there, kept = Counter(other) - Counter(base), []
                 for item in more:
-                    kept += [] if twice[item] else [item]
-                    twice[item] -= twice[item] > 0
+                    if there[item]:  # Both sides add it: once is enough.
+                        there[item] -= 1
+                    else:
+                        kept.append(item)
                 return b"".join([*other, *kept] if after else [*kept, *other])
         return hunk[0]
 

@@ -1,6 +1,12 @@
 """Options, marks, and how errors of others, and of the guard, are kept to the test they belong to."""
 
+import ast
+import gc
+import importlib
+from pathlib import Path
+
 import pytest
+import zygote
 
 LEAKING = """
 import os
@@ -472,3 +478,18 @@ def test_a_coroutine_that_is_not_awaited_fails_its_own_test_only(project, run):
     result.assert_outcomes(passed=2, failed=1)
     assert "'coroutine' object has no attribute 'status_code'" in str(result.stdout)
     assert "was never awaited" not in str(result.stdout)
+
+
+def test_no_syntax_tree_of_a_test_file_is_kept():
+    zygote.hermetic()
+    testcode = importlib.import_module("hermetic.testcode")
+
+    def nodes():
+        gc.collect()
+        return sum(issubclass(type(one), ast.AST) for one in gc.get_objects())
+
+    before = nodes()
+    changes = testcode.Changes(Path(__file__))
+
+    assert nodes() == before
+    assert "importlib" in changes.mentioned

@@ -65,7 +65,7 @@ def test_rabbitmq_keeps_no_results_in_production(generate):
 
     assert "NotImplementedError: No result backend is configured." in done.stdout
     manual = (project.path / "TESTING.md").read_text()
-    assert "`.get()`, chords, and whatever else reads results raise" in manual
+    assert "`.get()` raises `NotImplementedError`, unless `CELERY_RESULT_BACKEND` is set." in manual
 
 
 def test_the_catalogue_has_every_pair_of_answers():

@@ -14,7 +14,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -112,11 +112,8 @@ class Guard:
         error = self.begin(node, request) if self.item is not node else None
         # pytest-asyncio 1.3 asks for the thread's loop, which is made for it, and stays.
         by_asyncio = fixturedef.func.__module__.startswith("pytest_asyncio")
-        on, self.audit.on = self.audit.on, self.audit.on and not by_asyncio
-        try:
+        with self.audit.paused() if by_asyncio else nullcontext():
             result = yield
-        finally:
-            self.audit.on = on
         if error:
             raise error
         if isinstance(result, asyncio.Runner):

@@ -44,10 +44,7 @@ class TestCode:
             own = [
                 file for file in files if file.is_relative_to(self.root) or file in self.collected
             ]
-            found = [one for one in map(self.read, own) if not one.is_empty]
-            # One list for the same files, however they were asked for.
-            same = (known for known in self.known.values() if known == found)
-            self.known[paths] = next(same, found)
+            self.known[paths] = [one for one in map(self.read, own) if not one.is_empty]
         self.found = self.known[paths]
 
     @contextmanager

@@ -153,8 +153,8 @@ class Search:
     def fails(self, units: Sequence[str]) -> bool:
         """Whether the victim fails after these units."""
         key = self.key(units)
-        if not any("::" in one for one in units) and self.known.get(self.key(self.files)) is False:
-            return False  # It passes with every file imported.
+        if not any("::" in one for one in units) and self.imports_are_innocent:
+            return False
         if key not in self.known:
             files, tests = ([one for one in key if ("::" in one) is test] for test in (False, True))
             count, self.runs = len(tests) - 1, self.runs + 1
@@ -165,6 +165,11 @@ class Search:
             self.known[key] = self.victim in failed
             say("it fails" if self.known[key] else "it passes")
         return self.known[key]
+
+    @property
+    def imports_are_innocent(self) -> bool:
+        """Whether a run has shown that it passes with every file imported."""
+        return self.known.get(self.key(self.files)) is False
 
     def fails_alone(self) -> bool:
         """If it passes with every file imported, it passes alone, and no import makes it fail: one run."""
@@ -183,7 +188,7 @@ class Search:
             )
             return 1
         # Where no import makes it fail, no file needs to be halved, too.
-        suspects = self.earlier if self.known.get(self.key(self.files)) is False else self.before
+        suspects = self.earlier if self.imports_are_innocent else self.before
         return self.name(self.fewest(self.fails, self.before, suspects), "fail")
 
     def setters(self) -> int:
@@ -201,7 +206,7 @@ class Search:
     ) -> list[str]:
         """The fewest of these units, in their order, that fit; none when chance decides.
 
-        ``suspects``: those of them among which a single one is looked for.
+        ``suspects``: those of them that may be enough alone.
         """
         one = suspects
         while len(one) > 1:

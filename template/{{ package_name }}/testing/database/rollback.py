@@ -130,7 +130,7 @@ class _TestConnections(threading.local):
 
 
 def _new_connection(shared: Collection[str], alias: str) -> BaseDatabaseWrapper:
-    """For a thread that is not the test's, one that cannot be opened; for a database that it adds, one that can."""
+    """A connection of another thread, which cannot be opened; one to a database that the test added can."""
 
     def connect() -> NoReturn:
         raise ConnectionBlocked(

@@ -13,7 +13,7 @@ from .. import compat
 from ..leaks import ABSENT, Leak, change
 from ..testcode import TestCode
 from .base import Probe, is_private
-from .namespace import Namespace, Settings, grew
+from .namespace import Namespace, Settings, fills_itself, grew
 from .project import Project
 
 PLAIN = {bool, int, float, str, bytes, tuple, list, dict, set, type(None)}
@@ -218,8 +218,8 @@ def is_same(before: Any, after: Any) -> bool:
 
 
 def is_refilled(owner: Any, key: str, before: Any) -> bool:
-    """Whether an object that fills itself was emptied: it answers the same without its own attribute."""
-    if isinstance(owner, type) or not hasattr(type(owner), "__getattr__"):
+    """Whether an object answers the same without its own attribute: a later use fills it in again."""
+    if not fills_itself(owner):
         return False
     try:
         again = getattr(owner, key, ABSENT)
@@ -233,13 +233,12 @@ def is_effective(owner: Any, key: str, value: Any) -> bool:
     if isinstance(owner, type):
         inherited = next((vars(cls)[key] for cls in owner.__mro__[1:] if key in vars(cls)), ABSENT)
         return inherited is value or (type(inherited) is type(value) and bool(inherited == value))
-    if not hasattr(type(owner), "__getattr__"):
+    if not fills_itself(owner):
         return False
     try:
         delattr(owner, key)
-        again = getattr(owner, key, ABSENT)
-        return again is value or bool(again == value)
-    except Exception:  # It cannot answer without it.
+        return is_refilled(owner, key, value)
+    except Exception:  # It does not let go of it.
         return False
     finally:
         setattr(owner, key, value)

@@ -9,7 +9,7 @@ from ..leaks import ABSENT, Leak, change
 from ..places import REGISTRIES, Finder, Place, definition
 from ..testcode import TestCode
 from .base import Probe, is_private
-from .namespace import CONTAINERS, copied
+from .namespace import CONTAINERS, copied, fills_itself
 from .project import Project
 
 # Where other probes look, and what is emptied before each test.
@@ -102,7 +102,9 @@ class Places(Probe):
 
     def leaks(self) -> Iterable[Leak]:
         if compat.settings_object() is not self.settings:
-            return  # What receivers of setting_changed do is no test's doing; as in Attributes.
+            # As in Attributes: receivers of setting_changed may have changed more, so note it all anew.
+            self.files = []
+            return
         for one in self.watched:
             if one.differs():
                 words = change(one.name, one.saved, one.read())
@@ -134,8 +136,8 @@ def watched_at(finder: Finder, place: Place) -> Iterable[Watched]:
                 yield Watched(f"{label}.{name}", found, name)
     elif is_container(found):
         owner = finder.find(path[:-1])[0] if path[1:] else None
-        # An object that fills itself keeps account in there: Attributes reverts both, together.
-        if not (is_private(label) and hasattr(type(owner), "__getattr__")):
+        # There such an object counts what it has filled in: Attributes reverts both, together.
+        if not (is_private(label) and fills_itself(owner)):
             yield Watched(label, found, label.rpartition(".")[2], found)
 
 

@@ -1,6 +1,6 @@
 """What a probe is: it notes one kind of state before a test, and yields what differs after it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -52,10 +52,9 @@ class Snapshot(Probe):
         self.then = self.now()
 
     def leaks(self) -> Iterable[Leak]:
-        now = self.now()
-        return [] if now == self.then else self.differences(now, self.then)
-
-    def differences(self, now: dict[str, Any], then: dict[str, Any]) -> Iterator[Leak]:
+        now, then = self.now(), self.then
+        if now == then:
+            return
         for part in {**then, **now}:
             before, after = then.get(part, ABSENT), now.get(part, ABSENT)
             if before != after:

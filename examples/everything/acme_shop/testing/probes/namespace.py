@@ -128,6 +128,11 @@ class Settings(Namespace):
         setting_changed.send(type(self.owner), setting=key, value=sent, enter=False)
 
 
+def fills_itself(owner: Any) -> bool:
+    """Whether it is an object that may set its own attributes on first use."""
+    return not isinstance(owner, type) and hasattr(type(owner), "__getattr__")
+
+
 def is_container(item: tuple[str, Any]) -> bool:
     return type(item[1]) in CONTAINERS and not item[0].startswith("__")
 
