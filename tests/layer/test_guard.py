@@ -489,7 +489,7 @@ def test_no_syntax_tree_of_a_test_file_is_kept():
         return sum(issubclass(type(one), ast.AST) for one in gc.get_objects())
 
     before = nodes()
-    changes = testcode.Changes(Path(__file__))
+    changes = testcode.Changes(Path(__file__), None)
 
     assert nodes() == before
     assert "importlib" in changes.mentioned

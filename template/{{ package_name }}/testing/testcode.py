@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest.mock import Mock
 
@@ -36,6 +37,7 @@ class TestCode:
         self.found: list[Changes] = []
         self.known: dict[tuple[Path, ...], list[Changes]] = {}
         self.collected: set[Path] = set()  # The test files of the run.
+        self.modules: dict[str, str] = {}  # The names of modules, by their files.
 
     def begin(self, *paths: Path) -> None:
         """Look at these files, and each conftest.py above them, from now on."""
@@ -104,8 +106,17 @@ class TestCode:
 
     def read(self, file: Path) -> "Changes":
         if file not in self.files:
-            self.files[file] = Changes(file)
+            if str(file) not in self.modules:
+                every = reversed([*sys.modules.items()])  # The first of a file counts.
+                self.modules = {str(file_of(module)): name for name, module in every}
+            name = self.modules.get(str(file), "")
+            self.files[file] = Changes(file, sys.modules.get(name))
         return self.files[file]
+
+
+def file_of(module: Any) -> Any:
+    """Its ``__file__``, without running code of a lazy module."""
+    return getattr(module, "__dict__", {}).get("__file__")
 
 
 @cache
@@ -124,7 +135,7 @@ class Changes:
     Read at once, since a syntax tree that is kept makes each garbage collection of the run longer.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, module: ModuleType | None) -> None:
         self.file = file
         try:
             tree = ast.parse(file.read_bytes())
@@ -135,7 +146,7 @@ class Changes:
         nodes = [node for node in every if type(node) in KINDS]
         shared = module_names(tree, nodes)
         self.is_empty = not tree.body
-        self.finder = Finder(nodes, str(file))
+        self.finder = Finder(nodes, module)
         # Whether it may change attributes whose names it does not spell.
         self.is_dynamic = any(map(is_dynamic, nodes))
         self.names = {name for node in nodes for name in changed_by(node, shared)}
@@ -149,7 +160,7 @@ class Changes:
         """The files that it imports from the folders of tests."""
         names = {*self.finder.imports.values()}
         names |= {name.rpartition(".")[0] for name in names}
-        files = {getattr(sys.modules.get(name), "__file__", None) or "" for name in names}
+        files = {str(file_of(sys.modules.get(name))) for name in names}
         paths = [Path(file) for file in sorted(files) if file.startswith(f"{root}/")]
         return [path for path in paths if is_of_tests(path, root)]
 

@@ -31,6 +31,7 @@ class Namespace:
         self.name, self.owner, self.foreign, self.file = name, owner, foreign, file
         self.vars = vars(owner)  # A live view.
         self.values: dict[str, Any] = {}
+        self.listed: list[Any] = []  # These values.
         self.containers: list[Any] = []
         self.saved: list[Any] = []
         self.save()
@@ -39,6 +40,7 @@ class Namespace:
         """In place, since Attributes holds these lists to compare them all at once."""
         self.values.clear()
         self.values.update(self.vars)
+        self.listed[:] = self.values.values()
         items = () if self.foreign else self.values.items()
         self.live = [one for one in items if is_container(one) and one[0] not in self.not_compared]
         self.containers[:] = [value for key, value in self.live]
