@@ -129,6 +129,33 @@ def test_a_test_that_imports_a_module_first_is_blamed_for_what_it_changes(leaks)
     assert found.startswith("attributes:shop.RATE (0.2 → 0.3)")
 
 
+CONFIG = """
+class Config: pass
+config = Config()
+def get(): return config
+"""
+
+
+def test_a_test_that_imports_a_module_first_is_blamed_for_a_name_that_it_adds(leaks):
+    files = {"lazy": "x = 1", "prod": CONFIG}
+
+    (found,) = leaks(
+        "import lazy; prod.get().mode = 1",
+        "not hasattr(prod.config, 'mode')",
+        head="import prod",
+        files=files,
+    )
+
+    assert found.startswith("attributes:prod.config.mode (unset → 1)")
+
+
+def test_a_name_that_an_import_adds_and_another_test_patches_is_no_tests_doing(leaks):
+    head = "import prod\ndef other(monkeypatch): monkeypatch.setattr(prod.get(), 'mode', 2, raising=False)"
+    files = {"lazy": "import prod; prod.config.mode = 1", "prod": CONFIG}
+
+    assert leaks("import lazy", "prod.config.mode == 1", head=head, files=files) == []
+
+
 def test_what_a_class_sets_up_after_settings_were_overridden_is_no_tests_doing(project, run):
     """Each class notes the state anew, whatever replaced the settings object meanwhile."""
     project.makepyfile(

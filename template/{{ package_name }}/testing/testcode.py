@@ -82,8 +82,12 @@ class TestCode:
         return any({*names} & one.names for one in self.found)
 
     def creates(self, name: str) -> bool:
-        """Whether it assigns an attribute of that name to something other than a local variable."""
-        return any(name in one.created for one in self.found)
+        """Whether it assigns or patches an attribute of that name of something other than a local variable."""
+        return any(name in one.assigned or name in one.patched for one in self.found)
+
+    def assigns(self, name: str) -> bool:
+        """Whether it does so by a statement."""
+        return any(name in one.assigned for one in self.found)
 
     def replaced(self, name: str, value: Any) -> bool:
         """Whether it may have replaced a function or class of a library: it spells it, or defined the new one."""
@@ -150,7 +154,9 @@ class Changes:
         # Whether it may change attributes whose names it does not spell.
         self.is_dynamic = any(map(is_dynamic, nodes))
         self.names = {name for node in nodes for name in changed_by(node, shared)}
-        self.created = {name for node in nodes for name in created_by(node, shared)}
+        self.assigned = {name for node in nodes for name in assigned_by(node, shared)}
+        in_calls = (node for node in nodes if isinstance(node, ast.Call))
+        self.patched = {name for node in in_calls for name in changed_by(node, shared)}
         self.calls = {name for node in nodes for name in called_by(node)}
         imported = [node.names for node in nodes if isinstance(node, ast.ImportFrom)]
         self.mentioned = {one.name for names in imported for one in names}
@@ -185,10 +191,8 @@ def called_by(node: ast.AST) -> Iterator[str]:
         yield from map(last_name, node.bases)
 
 
-def created_by(node: ast.AST, shared: set[str]) -> Iterator[str]:
-    """``shop.api.mode = …`` where the file imports or defines ``shop``, and what calls may change."""
-    if isinstance(node, ast.Call):
-        yield from changed_by(node, shared)
+def assigned_by(node: ast.AST, shared: set[str]) -> Iterator[str]:
+    """``shop.api.mode = …`` where the file imports or defines ``shop``."""
     for target in targets(node):
         if isinstance(target, ast.Attribute) and not is_local(target, shared):
             yield target.attr

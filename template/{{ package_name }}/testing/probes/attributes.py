@@ -88,7 +88,7 @@ class Attributes(Probe):
                 found = [
                     (key, before, after)
                     for key, before, after in found
-                    if not grew(before, after) and before is not ABSENT
+                    if (self.tests.assigns(key) if before is ABSENT else not grew(before, after))
                 ]
             if self.tests.calls("reload") and (again := [one for one in found if is_again(*one)]):
                 found = [one for one in found if one not in again]
