@@ -255,6 +255,57 @@ PATTERNS = {
         "prod.load()",
         "'a' in prod.plugins",
     ),
+    "a client that is closed, and made again on demand": (
+        """
+        from io import StringIO
+        client = StringIO()
+        def get():
+            global client
+            if client is None:
+                client = StringIO()
+            return client
+        def close():
+            global client
+            client.close()
+            client = None
+        """,
+        "prod.close()",
+        "not prod.get().closed",
+    ),
+    "a tracer that is stopped, and not made again": (
+        """
+        class Tracer: pass
+        tracer = Tracer()
+        def stop():
+            global tracer
+            tracer = None
+        """,
+        "prod.stop()",
+        "prod.tracer",
+    ),
+    "a singleton that a fixture resets": (
+        """
+        class Registry:
+            _instance = None
+            @classmethod
+            def get(cls):
+                cls._instance = cls._instance or cls()
+                return cls._instance
+        first = Registry.get()
+        """,
+        "prod.Registry._instance = None",
+        "prod.Registry.get() is not prod.first",
+    ),
+    "attributes saved and put back at once": (
+        """
+        class Config:
+            limit = 100
+        config = Config()
+        config.limit = 50
+        """,
+        "saved = {**vars(prod.config)}; prod.config.limit = 1; prod.config.__dict__ = saved",
+        "prod.config.limit == 50",
+    ),
     "a strategy chosen at run time": (
         """
         def slow(): return 1
@@ -379,15 +430,28 @@ def test_production_code_is_innocent(leaks, code, polluter, victim):
         "mock.patch.dict('prod.cache', a=1).start()",
         "prod.Api.timeout = 3",
         "del prod.client",
+        "prod.config.__dict__ = {**vars(prod.config)}; prod.config.limit = 1",
+        "prod.tracer = None",
     ],
 )
 def test_the_same_state_changed_by_a_test_is_named(leaks, polluter):
     """Each state of an innocent above, and the test's own hand in it."""
-    files = {"prod": "cache = {}\nclient = None\nclass Api:\n    timeout = 5"}
+    code = """
+        cache = {}
+        client = None
+        class Api:
+            timeout = 5
+        class Config: pass
+        config = Config()
+        config.limit = 50
+        tracer = Config()
+        """
+    files = {"prod": textwrap.dedent(code)}
 
     (line,) = leaks(
         polluter,
-        "prod.cache == {} and prod.client is None and prod.Api.timeout == 5",
+        "prod.cache == {} and prod.client is None and prod.Api.timeout == 5 and prod.config.limit == 50 "
+        "and prod.tracer",
         head="import prod",
         files=files,
     )

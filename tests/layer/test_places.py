@@ -214,6 +214,17 @@ def test_a_conftest_with_hooks_keeps_what_it_notes(project, leaks):
     assert leaks("pass") == []
 
 
+def test_a_package_with_a_conftest_is_no_helper_where_it_holds_an_application(project, leaks):
+    """The place of conftest.py in projects of cookiecutter-django."""
+    (project.path / "stock").mkdir()
+    with (project.path / "settings.py").open("a") as file:
+        file.write("\nINSTALLED_APPS += ['stock']\n")
+    convert = "def convert(key):\n    convert.cache[key] = 1\n\nconvert.cache = {}"
+    files = {"stock/__init__": "", "stock/conftest": "", "stock/names": convert}
+
+    assert leaks("convert('a')", head="from stock.names import convert", files=files) == []
+
+
 HELPERS = """
 from lib import api as imported
 
@@ -237,12 +248,14 @@ HELPED = [
 
 
 @pytest.mark.parametrize(("call", "found"), HELPED)
-def test_a_helper_of_the_tests(library, project, leaks, call, found):
-    (project.path / "tests").mkdir()
-    (project.path / "tests" / "conftest.py").write_text("")
-    (project.path / "tests" / "helpers.py").write_text(HELPERS)
-    head = f"{HEAD}from tests.helpers import *\n"
-    files = {"tests/__init__": ""}
+@pytest.mark.parametrize("folder", ["tests", "checks"])
+def test_a_helper_of_the_tests(library, project, leaks, folder, call, found):
+    (project.path / folder).mkdir()
+    if folder != "tests":
+        (project.path / folder / "conftest.py").write_text("")
+    (project.path / folder / "helpers.py").write_text(HELPERS)
+    head = f"{HEAD}from {folder}.helpers import *\n"
+    files = {f"{folder}/__init__": ""}
 
     victim = "api.client.send() == 'sent' and api.function() is None"
     lines = leaks(call, victim, head=head, files=files)

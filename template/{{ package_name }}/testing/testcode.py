@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.apps import apps
 
 from .places import MUTATORS, Finder, targets
 
@@ -125,8 +126,51 @@ def file_of(module: Any) -> Any:
 
 @cache
 def is_of_tests(file: Path, root: Path) -> bool:
-    """Whether a folder of tests holds it: one below the root that has a conftest.py."""
-    return any(one.exists() for one in conftests(file) if root in one.parent.parents)
+    """Whether a folder below the root that is for tests holds it.
+
+    That of a conftest.py is, unless it is the project's package: one that holds an application.
+    """
+    folders = [folder for folder in file.parents if root in folder.parents]
+    return any(
+        folder.name in ("test", "tests")
+        or ((folder / "conftest.py").exists() and not holds_application(folder))
+        for folder in folders
+    )
+
+
+def holds_application(folder: Path) -> bool:
+    return any(Path(one.path).is_relative_to(folder) for one in apps.app_configs.values())
+
+
+@cache
+def makes_on_demand(file: str, name: str) -> bool:
+    """Whether a function of that file reads the name and assigns it: ``if client is None: client = Client()``."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    every = [node for node in ast.walk(parsed(Path(file))) if isinstance(node, functions)]
+    return any(
+        any(last_name(node) == name and is_read(node) for node in ast.walk(function))
+        and any(gives_value(node, name) for node in ast.walk(function))
+        for function in every
+    )
+
+
+def is_read(node: ast.AST) -> bool:
+    return isinstance(getattr(node, "ctx", None), ast.Load)
+
+
+def gives_value(node: ast.AST, name: str) -> bool:
+    """Whether it assigns something other than None to that name."""
+    is_none = (
+        isinstance(value := getattr(node, "value", None), ast.Constant) and value.value is None
+    )
+    return not is_none and any(last_name(one) == name for one in targets(node))
+
+
+def parsed(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # No Python file: a test of another kind.
+        return ast.Module([], [])
 
 
 def conftests(path: Path) -> Iterator[Path]:
@@ -141,10 +185,7 @@ class Changes:
 
     def __init__(self, file: Path, module: ModuleType | None) -> None:
         self.file = file
-        try:
-            tree = ast.parse(file.read_bytes())
-        except (OSError, SyntaxError, ValueError):  # No Python file: a test of another kind.
-            tree = ast.Module([], [])
+        tree = parsed(file)
         every = [*ast.walk(tree)]
         # Those that may change, call or import something.
         nodes = [node for node in every if type(node) in KINDS]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from itertools import compress
 from operator import ne, or_
+from types import ModuleType
 from typing import Any
 
 from django.apps import apps
@@ -13,10 +14,9 @@ from .. import compat
 from ..leaks import ABSENT, Leak, change
 from ..testcode import TestCode
 from .base import Probe, is_private
-from .namespace import Namespace, Settings, fills_itself, grew
+from .namespace import PLAIN, Namespace, Settings, fills_itself, grew, is_given_up
 from .project import Project
 
-PLAIN = {bool, int, float, str, bytes, tuple, list, dict, set, type(None)}
 OVERRIDDEN = "overridden, not undone"
 
 
@@ -69,6 +69,9 @@ class Attributes(Probe):
 
     def changed(self) -> list[Namespace]:
         settings = self.settings
+        if any([one.follow() for one in self.watched.objects]):
+            self.known = {}
+            self.watched = Compared(self.by_the_test())
         return [*([settings] if settings and settings.changed() else []), *self.watched.changed()]
 
     def leaks(self) -> Iterable[Leak]:
@@ -102,6 +105,9 @@ class Attributes(Probe):
                     if id(after) in named:
                         continue
                     named.add(id(after))
+                if after is None and is_given_up(namespace.owner, key, before):
+                    namespace.keep(key)
+                    continue
                 silent = is_private(key) or self.is_production(namespace, key, before, after)
                 yield self.leak(
                     f"{namespace.name}.{key}",
@@ -158,6 +164,7 @@ class Compared:
 
     def __init__(self, namespaces: Iterable[Namespace]) -> None:
         self.every = [*namespaces]
+        self.objects = [one for one in self.every if not isinstance(one.owner, type | ModuleType)]
         self.values = [one.vars.values() for one in self.every]
         self.listed = [one.listed for one in self.every]
         self.contents = [one.containers for one in self.every], [one.saved for one in self.every]
