@@ -294,7 +294,7 @@ def test_a_commit_behind_djangos_back_is_named(project, run, commit):
     result = run("-p", "no:randomly")
 
     result.assert_outcomes(passed=2, errors=1)
-    assert "CommittedInTransaction: The test ended its own transaction on database 'default'" in str(
+    assert "1 leak: database:default (its transaction ended by COMMIT, commit() or executescript()" in str(
         result.stdout
     )
     assert "ERROR test_a_commit_behind_djangos_back_is_named.py::test_commits" in str(result.stdout)
@@ -588,8 +588,13 @@ def test_a_transaction_that_is_left_open_is_named(project, run, mark):
 
     result.assert_outcomes(passed=3, errors=1)
     text = str(result.stdout)
-    assert "TransactionLeftOpen: The test left a transaction open on database 'default'" in text
+    assert "1 leak: database:default (a transaction left open, rolled back)" in text
     assert "::test_begins - " in text
+
+    result = run("-p", "no:randomly", "--isolation=warn")
+
+    result.assert_outcomes(passed=3)
+    assert "isolation: 1 leak in 1 test" in str(result.stdout)
 
 
 def test_autocommit_that_stays_off_is_switched_on(project, run):

@@ -327,7 +327,7 @@ def test_a_commit_behind_djangos_back_is_named(project):
     done = project.pytest("-q", "tests/test_commits.py", check=False)
 
     assert re.search(r"7 passed, 3 errors", done.stdout)
-    assert "CommittedInTransaction: The test ended its own transaction" in done.stdout
+    assert "1 leak: database:default (its transaction ended by COMMIT" in done.stdout
     assert done.stdout.count("ERROR tests/test_commits.py::test_commits[") == 3
 
 
