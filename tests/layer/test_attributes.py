@@ -156,6 +156,29 @@ def test_a_name_that_an_import_adds_and_another_test_patches_is_no_tests_doing(l
     assert leaks("import lazy", "prod.config.mode == 1", head=head, files=files) == []
 
 
+def test_a_setting_of_a_class_that_overrides_settings_falls_back_to_its_default(project, run):
+    """Django's holder of overrides remembers what was deleted from it."""
+    project.makepyfile(
+        """
+        from django.conf import settings
+        from django.test import SimpleTestCase, override_settings
+
+        @override_settings(PAGE_SIZE=1)
+        class TestOne(SimpleTestCase):
+            def test_a(self):
+                settings.APPEND_SLASH = False
+
+            def test_b(self):
+                assert settings.APPEND_SLASH
+        """
+    )
+
+    result = run("-p", "no:randomly")
+
+    result.assert_outcomes(passed=2, errors=1)
+    assert "attributes:settings.APPEND_SLASH (unset → False)" in str(result.stdout)
+
+
 def test_what_a_class_sets_up_after_settings_were_overridden_is_no_tests_doing(project, run):
     """Each class notes the state anew, whatever replaced the settings object meanwhile."""
     project.makepyfile(

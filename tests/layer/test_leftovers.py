@@ -19,16 +19,46 @@ KEPT = ("-o", "isolation_keep=attributes:sys.kept")
         ("import tempfile; tempfile.mkstemp()", "True", "files:/tmp/tmp* (created)"),
         ("import tempfile; tempfile.mkstemp('.csv')", "True", "files:/tmp/tmp*.csv (created)"),
         ("Path('uploads').mkdir()", "not Path('uploads').exists()", "files:uploads (created)"),
+        (
+            "from django.core.files.base import ContentFile; from django.core.files.storage import FileSystemStorage;"
+            "FileSystemStorage('media').save('a', ContentFile(b''))",
+            "not Path('media').exists()",
+            "files:media (created)",
+        ),
         ("Path('urls.py').write_text('x')", "Path('urls.py').read_text() != 'x'", "files:urls.py (changed)"),
         ("Path('urls.py').unlink()", "Path('urls.py').exists()", "files:urls.py (deleted)"),
         ("Path('link').symlink_to('urls.py')", "not Path('link').is_symlink()", "files:link (created)"),
     ],
-    ids=["created", "temporary", "temporary, with a suffix", "folder", "changed", "deleted", "link"],
+    ids=[
+        "created",
+        "temporary",
+        "temporary, with a suffix",
+        "folder",
+        "upload",
+        "changed",
+        "deleted",
+        "link",
+    ],
 )
 def test_files(leaks, polluter, victim, line):
     (found,) = leaks(polluter, victim)
 
     assert found.startswith(line)
+
+
+def test_a_folder_that_a_library_makes_once_stays(project, leaks):
+    """A search engine remembers that it has made the folder of its index, and would not find it again."""
+    library = """
+        import os
+        def add(text):
+            os.makedirs("index/main", exist_ok=True)
+            open(f"index/main/{text}", "w").close()
+        """
+    (project.path / "site-packages").mkdir()
+    files = {"site-packages/search": textwrap.dedent(library)}
+    head = "sys.path.insert(0, 'site-packages'); import search"
+
+    assert leaks("search.add('a')", "Path('index/main/a').exists()", head=head, files=files) == []
 
 
 def test_a_temporary_file_that_ends_with_its_object_is_innocent(leaks):

@@ -137,6 +137,10 @@ class Settings(Namespace):
     def put(self, key: str, value: Any) -> None:
         if value is ABSENT:
             delattr(settings, key)
+            deleted = self.noted("_deleted")[1]
+            if deleted is not ABSENT and key not in deleted:
+                # What is deleted while settings are overridden falls back to nothing.
+                self.owner._deleted.discard(key)
         else:
             setattr(settings, key, value)
         sent = None if value is ABSENT else value
