@@ -20,8 +20,8 @@ KEPT = ("-o", "isolation_keep=attributes:sys.kept")
         ("import tempfile; tempfile.mkstemp('.csv')", "True", "files:/tmp/tmp*.csv (created)"),
         ("Path('uploads').mkdir()", "not Path('uploads').exists()", "files:uploads (created)"),
         (
-            "from django.core.files.base import ContentFile; from django.core.files.storage import FileSystemStorage;"
-            "FileSystemStorage('media').save('a', ContentFile(b''))",
+            "from django.core.files.storage import FileSystemStorage\n"
+            "with open('urls.py') as file: FileSystemStorage('media').save('a', file)",
             "not Path('media').exists()",
             "files:media (created)",
         ),

@@ -161,11 +161,10 @@ def imports(nodes: list[ast.AST], package: str) -> dict[str, str]:
 class Finder:
     """Follows the paths of one test file in the process."""
 
-    def __init__(self, nodes: list[ast.AST], file: str) -> None:
+    def __init__(self, nodes: list[ast.AST], module: ModuleType | None) -> None:
         self.places = sorted(places(nodes), key=repr)
-        same = (one for one in [*sys.modules.values()] if getattr(one, "__file__", None) == file)
-        self.module = next(same, None)
-        self.imports = imports(nodes, getattr(self.module, "__package__", None) or "")
+        self.module = module
+        self.imports = imports(nodes, getattr(module, "__package__", None) or "")
 
     def find(self, path: Path) -> tuple[Any, str]:
         """The object at that path, ABSENT where there is none, and its name."""

@@ -11,10 +11,12 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.apps import apps
 
 from .places import MUTATORS, Finder, targets
 
@@ -36,6 +38,7 @@ class TestCode:
         self.found: list[Changes] = []
         self.known: dict[tuple[Path, ...], list[Changes]] = {}
         self.collected: set[Path] = set()  # The test files of the run.
+        self.modules: dict[str, str] = {}  # The names of modules, by their files.
 
     def begin(self, *paths: Path) -> None:
         """Look at these files, and each conftest.py above them, from now on."""
@@ -80,8 +83,12 @@ class TestCode:
         return any({*names} & one.names for one in self.found)
 
     def creates(self, name: str) -> bool:
-        """Whether it assigns an attribute of that name to something other than a local variable."""
-        return any(name in one.created for one in self.found)
+        """Whether it assigns or patches an attribute of that name of something other than a local variable."""
+        return any(name in one.assigned or name in one.patched for one in self.found)
+
+    def assigns(self, name: str) -> bool:
+        """Whether it does so by a statement."""
+        return any(name in one.assigned for one in self.found)
 
     def replaced(self, name: str, value: Any) -> bool:
         """Whether it may have replaced a function or class of a library: it spells it, or defined the new one."""
@@ -104,14 +111,66 @@ class TestCode:
 
     def read(self, file: Path) -> "Changes":
         if file not in self.files:
-            self.files[file] = Changes(file)
+            if str(file) not in self.modules:
+                every = reversed([*sys.modules.items()])  # The first of a file counts.
+                self.modules = {str(file_of(module)): name for name, module in every}
+            name = self.modules.get(str(file), "")
+            self.files[file] = Changes(file, sys.modules.get(name))
         return self.files[file]
+
+
+def file_of(module: Any) -> Any:
+    """Its ``__file__``, without running code of a lazy module."""
+    return getattr(module, "__dict__", {}).get("__file__")
 
 
 @cache
 def is_of_tests(file: Path, root: Path) -> bool:
-    """Whether a folder of tests holds it: one below the root that has a conftest.py."""
-    return any(one.exists() for one in conftests(file) if root in one.parent.parents)
+    """Whether a folder below the root that is for tests holds it.
+
+    That of a conftest.py is, unless it is the project's package: one that holds an application.
+    """
+    folders = [folder for folder in file.parents if root in folder.parents]
+    return any(
+        folder.name in ("test", "tests")
+        or ((folder / "conftest.py").exists() and not holds_application(folder))
+        for folder in folders
+    )
+
+
+def holds_application(folder: Path) -> bool:
+    return any(Path(one.path).is_relative_to(folder) for one in apps.app_configs.values())
+
+
+@cache
+def makes_on_demand(file: str, name: str) -> bool:
+    """Whether a function of that file reads the name and assigns it: ``if client is None: client = Client()``."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    every = [node for node in ast.walk(parsed(Path(file))) if isinstance(node, functions)]
+    return any(
+        any(last_name(node) == name and is_read(node) for node in ast.walk(function))
+        and any(gives_value(node, name) for node in ast.walk(function))
+        for function in every
+    )
+
+
+def is_read(node: ast.AST) -> bool:
+    return isinstance(getattr(node, "ctx", None), ast.Load)
+
+
+def gives_value(node: ast.AST, name: str) -> bool:
+    """Whether it assigns something other than None to that name."""
+    is_none = (
+        isinstance(value := getattr(node, "value", None), ast.Constant) and value.value is None
+    )
+    return not is_none and any(last_name(one) == name for one in targets(node))
+
+
+def parsed(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # No Python file: a test of another kind.
+        return ast.Module([], [])
 
 
 def conftests(path: Path) -> Iterator[Path]:
@@ -124,22 +183,21 @@ class Changes:
     Read at once, since a syntax tree that is kept makes each garbage collection of the run longer.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, module: ModuleType | None) -> None:
         self.file = file
-        try:
-            tree = ast.parse(file.read_bytes())
-        except (OSError, SyntaxError, ValueError):  # No Python file: a test of another kind.
-            tree = ast.Module([], [])
+        tree = parsed(file)
         every = [*ast.walk(tree)]
         # Those that may change, call or import something.
         nodes = [node for node in every if type(node) in KINDS]
         shared = module_names(tree, nodes)
         self.is_empty = not tree.body
-        self.finder = Finder(nodes, str(file))
+        self.finder = Finder(nodes, module)
         # Whether it may change attributes whose names it does not spell.
         self.is_dynamic = any(map(is_dynamic, nodes))
         self.names = {name for node in nodes for name in changed_by(node, shared)}
-        self.created = {name for node in nodes for name in created_by(node, shared)}
+        self.assigned = {name for node in nodes for name in assigned_by(node, shared)}
+        in_calls = (node for node in nodes if isinstance(node, ast.Call))
+        self.patched = {name for node in in_calls for name in changed_by(node, shared)}
         self.calls = {name for node in nodes for name in called_by(node)}
         imported = [node.names for node in nodes if isinstance(node, ast.ImportFrom)]
         self.mentioned = {one.name for names in imported for one in names}
@@ -149,7 +207,7 @@ class Changes:
         """The files that it imports from the folders of tests."""
         names = {*self.finder.imports.values()}
         names |= {name.rpartition(".")[0] for name in names}
-        files = {getattr(sys.modules.get(name), "__file__", None) or "" for name in names}
+        files = {str(file_of(sys.modules.get(name))) for name in names}
         paths = [Path(file) for file in sorted(files) if file.startswith(f"{root}/")]
         return [path for path in paths if is_of_tests(path, root)]
 
@@ -174,10 +232,8 @@ def called_by(node: ast.AST) -> Iterator[str]:
         yield from map(last_name, node.bases)
 
 
-def created_by(node: ast.AST, shared: set[str]) -> Iterator[str]:
-    """``shop.api.mode = …`` where the file imports or defines ``shop``, and what calls may change."""
-    if isinstance(node, ast.Call):
-        yield from changed_by(node, shared)
+def assigned_by(node: ast.AST, shared: set[str]) -> Iterator[str]:
+    """``shop.api.mode = …`` where the file imports or defines ``shop``."""
     for target in targets(node):
         if isinstance(target, ast.Attribute) and not is_local(target, shared):
             yield target.attr

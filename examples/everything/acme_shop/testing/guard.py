@@ -52,7 +52,7 @@ class Guard:
         self.detailed = config.getoption("--isolation-report")
         self.item: pytest.Item | None = None  # The test that is watched.
         self.current: pytest.Item | None = None  # The one whose teardown runs.
-        self.tasks: list[Leak] = []  # Of its event loop, which is closed before its end.
+        self.early: list[Leak] = []  # Found before its end: tasks of its loop, its transaction.
         self.left: list[tuple[str, list[Leak]]] = []  # Since the last report: whose, and what.
         self.due, self.parent = True, None  # Whether the state has to be noted anew.
         self.stale: set[str] = set()  # Else, the probes that have to.
@@ -141,7 +141,7 @@ class Guard:
             # Now, so that what it changes is not taken for the test's doing. Its error is the test's.
             with suppress(*ERRORS):
                 request.getfixturevalue("django_db_setup")
-        self.item, self.tasks, self.has_failed = item, [], False
+        self.item, self.early, self.has_failed = item, [], False
         self.tests.begin(item.path)
         item.addfinalizer(partial(self.end, item))
         try:
@@ -187,7 +187,7 @@ class Guard:
         """After the teardown of the test's own fixtures, and before that of broader ones."""
         self.item, self.audit.on = None, False
         builtins = self.builtins.restored()  # First: what follows needs them.
-        leaks = self.tasks + self.network.leaks()
+        leaks = self.early + self.network.leaks()
         for probe in self.probes:
             # One after another: what one reverts, like a patch, the next does not see.
             leaks += filter(self.revert, self.found(probe))
@@ -224,7 +224,7 @@ class Guard:
         tasks = [task for task in asyncio.all_tasks(runner.get_loop()) if not task.done()]
         names = [getattr(one.get_coro(), "__qualname__", one.get_name()) for one in tasks]
         if item.function.__qualname__ not in names:  # Else a timeout stopped them, and the test.
-            self.tasks += [
+            self.early += [
                 Leak("tasks", name, "still running", task_remedy(task), bool)
                 for name, task in zip(names, tasks, strict=True)
             ]

@@ -87,12 +87,13 @@ class Files(Probe):
     renew = note
 
     def leaks(self) -> Iterable[Leak]:
+        created = [path for path, content in self.before.items() if content is None]
+        if any(map(self.is_temporary, created)):
+            collect()
         for path, content in [*self.before.items()]:
             if is_database(path) or f"{path}/".startswith((*self.of_libraries,)):
                 continue
             part, there = self.part(path), os.path.lexists(path)
-            if content is None and there and path.startswith(self.system):
-                there = is_kept(path)
             if content is None and there:
                 yield self.leak(
                     part, "created", partial(remove, path), there=partial(os.path.lexists, path)
@@ -101,6 +102,11 @@ class Files(Probe):
                 word = "changed" if there else "deleted"
                 there = partial(differs, path, content)
                 yield self.leak(part, word, partial(restore, path, content), there=there)
+
+    def is_temporary(self, path: str) -> bool:
+        """Whether it is a temporary file that is still there."""
+        is_ours = path.startswith(self.root)
+        return not is_ours and path.startswith(self.system) and os.path.lexists(path)
 
     def accept(self, part: str) -> None:
         self.before = {path: one for path, one in self.before.items() if self.part(path) != part}
@@ -116,7 +122,9 @@ def is_by_library() -> bool:
     Django is none, since its storages make a folder for each file.
     """
     frame = sys._getframe(1)
-    while frame.f_back and (name_of(frame).startswith(LAYER) or first(frame) in sys.stdlib_module_names):
+    while frame.f_back and (
+        name_of(frame).startswith(LAYER) or first(frame) in sys.stdlib_module_names
+    ):
         frame = frame.f_back
     return "site-packages" in frame.f_code.co_filename and first(frame) != "django"
 
@@ -139,12 +147,11 @@ def is_database(path: str) -> bool:
     return path.startswith(tuple(os.path.abspath(name) for name in names))
 
 
-def is_kept(path: str) -> bool:
-    """Whether a temporary file stays once its object, which may delete it, is collected."""
+def collect() -> None:
+    """Temporary files are deleted with their objects."""
     with catch_warnings():
         simplefilter("ignore", ResourceWarning)
         gc.collect()
-    return os.path.lexists(path)
 
 
 def differs(path: str, content: bytes) -> bool:

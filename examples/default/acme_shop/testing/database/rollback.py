@@ -38,9 +38,10 @@ from ..leaks import ABSENT
 from ..network import ConnectionBlocked
 from .transactions import (
     Committed,
-    CommittedInTransaction,
+    TransactionSpoilt,
     entered,
     leave,
+    raise_committed,
     raise_left_open,
     transaction_is_gone,
 )
@@ -61,6 +62,7 @@ def pytest_fixture_setup(
     if fixturedef.argname == _transaction_fixture():
         stack = ExitStack()
         is_async = iscoroutinefunction(getattr(request.node, "obj", None))
+        stack.enter_context(spoilt_is_a_leak(request.config))
         stack.enter_context(connections_of_the_test(is_async))
         fixturedef.addfinalizer(stack.close)  # Last in, so first out: before the rollback.
     return result
@@ -70,9 +72,21 @@ def pytest_fixture_setup(
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Inside the transaction of a Django ``TestCase``, which opens it itself."""
     if issubclass(getattr(item, "cls", None) or object, TransactionTestCase):
-        with connections_of_the_test():
+        with spoilt_is_a_leak(item.config), connections_of_the_test():
             return (yield)
     return (yield)
+
+
+@contextmanager
+def spoilt_is_a_leak(config: pytest.Config) -> Generator[None]:
+    """The guard names it at the end of the test, as its mode, marks and baseline say; without one it is an error."""
+    guard = config.pluginmanager.get_plugin("hermetic-guard")
+    try:
+        yield
+    except TransactionSpoilt as error:
+        if guard is None:
+            raise
+        guard.early += error.leaks
 
 
 def connections_of_the_test(is_async: bool = False) -> AbstractContextManager[None]:
@@ -108,13 +122,11 @@ def one_connection_per_database() -> Generator[None]:
         with _patched(patches), _worker_finished():
             yield
         raise_left_open(alias for alias in shared if leave(connections[alias], depths[alias]))
-        for alias, connection in shared.items():
-            if committed[alias].seen or transaction_is_gone(connection):
-                raise CommittedInTransaction(
-                    f"The test ended its own transaction on database {alias!r}, by COMMIT, commit() or "
-                    "executescript(), so its rows stay. Use transaction.atomic(), or mark the test "
-                    "@pytest.mark.django_db(transaction=True)."
-                )
+        raise_committed(
+            alias
+            for alias, connection in shared.items()
+            if committed[alias].seen or transaction_is_gone(connection)
+        )
     finally:
         for alias, connection in shared.items():
             committed[alias].end()

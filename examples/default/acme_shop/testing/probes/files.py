@@ -4,10 +4,12 @@ import gc
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
@@ -23,11 +25,14 @@ RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![^/.])")
 IGNORED = ("__pycache__", "/.pytest_cache", f"/{FOLDER}/", "/.coverage", "/.hypothesis")
 
 
+LAYER = __name__.rpartition(".probes")[0]
+
+
 class Files(Probe):
     """Watches what the interpreter announces: open for writing, mkdir, remove, rename, links, SQLite.
 
-    Ignores tmp_path, bytecode, the caches of pytest, coverage and hypothesis, SQLite test databases, and
-    files that C code or a subprocess writes. Outside of the project and the system's temporary folder
+    Ignores tmp_path, bytecode, the caches of pytest, coverage and hypothesis, SQLite test databases, a folder
+    that a library made in this test, and files that C code or a subprocess writes. Outside of the project and the system's temporary folder
     it ignores all, since that may be a tool's log. Costs nothing until a file is written; then its
     content is read once. Reverts the content, or removes what was created.
     """
@@ -38,9 +43,10 @@ class Files(Probe):
         self.audit, self.root, self.temporary = audit, root, temporary
         self.system = f"{tempfile.gettempdir()}/"
         self.before: dict[str, bytes | None] = {}
+        self.of_libraries: set[str] = set()  # Folders that they made in this test.
         self.events = {
             "open": self.opened,
-            "os.mkdir": lambda path, *rest: self.touched(path),
+            "os.mkdir": self.made,
             "os.remove": lambda path, *rest: self.touched(path),
             "os.rename": lambda path, target, *rest: (self.touched(path), self.touched(target)),
             "os.symlink": lambda source, target, *rest: self.touched(target),
@@ -52,6 +58,11 @@ class Files(Probe):
     def opened(self, path: Any, mode: str | None, flags: int) -> None:
         if flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR):
             self.touched(path)
+
+    def made(self, path: Any, *rest: Any) -> None:
+        self.touched(path)
+        if self.before.get(os.path.abspath(os.fsdecode(path)), b"") is None and is_by_library():
+            self.of_libraries.add(f"{os.path.abspath(os.fsdecode(path))}/")
 
     def touched(self, path: Any) -> None:
         """Keep what the file holds before the test changes it; None for a file that is not there."""
@@ -71,17 +82,18 @@ class Files(Probe):
                 self.before[path] = Path(path).read_bytes()
 
     def note(self) -> None:
-        self.before = {}
+        self.before, self.of_libraries = {}, set()
 
     renew = note
 
     def leaks(self) -> Iterable[Leak]:
+        created = [path for path, content in self.before.items() if content is None]
+        if any(map(self.is_temporary, created)):
+            collect()
         for path, content in [*self.before.items()]:
-            if is_database(path):
+            if is_database(path) or f"{path}/".startswith((*self.of_libraries,)):
                 continue
             part, there = self.part(path), os.path.lexists(path)
-            if content is None and there and path.startswith(self.system):
-                there = is_kept(path)
             if content is None and there:
                 yield self.leak(
                     part, "created", partial(remove, path), there=partial(os.path.lexists, path)
@@ -91,12 +103,38 @@ class Files(Probe):
                 there = partial(differs, path, content)
                 yield self.leak(part, word, partial(restore, path, content), there=there)
 
+    def is_temporary(self, path: str) -> bool:
+        """Whether it is a temporary file that is still there."""
+        is_ours = path.startswith(self.root)
+        return not is_ours and path.startswith(self.system) and os.path.lexists(path)
+
     def accept(self, part: str) -> None:
         self.before = {path: one for path, one in self.before.items() if self.part(path) != part}
 
     def part(self, path: str) -> str:
         """The name of a file in a leak: relative to the project, and the same in every run."""
         return RANDOM.sub("*", path.removeprefix(self.root))
+
+
+def is_by_library() -> bool:
+    """Whether the code that runs is a library's: one may remember that it has made its folder, as search engines do.
+
+    Django is none, since its storages make a folder for each file.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back and (
+        name_of(frame).startswith(LAYER) or first(frame) in sys.stdlib_module_names
+    ):
+        frame = frame.f_back
+    return "site-packages" in frame.f_code.co_filename and first(frame) != "django"
+
+
+def name_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
+
+
+def first(frame: FrameType) -> str:
+    return name_of(frame).partition(".")[0]
 
 
 def is_database(path: str) -> bool:
@@ -109,12 +147,11 @@ def is_database(path: str) -> bool:
     return path.startswith(tuple(os.path.abspath(name) for name in names))
 
 
-def is_kept(path: str) -> bool:
-    """Whether a temporary file stays once its object, which may delete it, is collected."""
+def collect() -> None:
+    """Temporary files are deleted with their objects."""
     with catch_warnings():
         simplefilter("ignore", ResourceWarning)
         gc.collect()
-    return os.path.lexists(path)
 
 
 def differs(path: str, content: bytes) -> bool:

@@ -7,11 +7,17 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ..leaks import Leak
+
 COMMITS = re.compile(r"\s*(COMMIT|END)\b", re.IGNORECASE)
 
 
-class CommittedInTransaction(RuntimeError):
-    """A test committed behind Django's back: nothing is left to roll back."""
+class TransactionSpoilt(RuntimeError):
+    """A test ended its own transaction, or left one open: ``leaks`` says which."""
+
+    def __init__(self, leaks: list[Leak]) -> None:
+        self.leaks = leaks
+        super().__init__("\n".join(map(str, leaks)))
 
 
 def transaction_is_gone(connection: BaseDatabaseWrapper) -> bool:
@@ -21,10 +27,6 @@ def transaction_is_gone(connection: BaseDatabaseWrapper) -> bool:
     with suppress(Exception):  # A connection that is closed.
         return not connection.connection.in_transaction
     return False
-
-
-class TransactionLeftOpen(RuntimeError):
-    """A test entered a transaction and did not leave it."""
 
 
 def entered(connection: BaseDatabaseWrapper) -> int:
@@ -54,11 +56,17 @@ def leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
 
 
 def raise_left_open(aliases: Iterable[str]) -> None:
-    if names := sorted(aliases):
-        raise TransactionLeftOpen(
-            f"The test left a transaction open on database {', '.join(map(repr, names))}, by atomic() without "
-            "its end: it was rolled back. Use `with transaction.atomic()`."
-        )
+    change, remedy = "a transaction left open, rolled back", "use `with transaction.atomic()`"
+    if leaks := [Leak("database", alias, change, remedy, bool) for alias in sorted(aliases)]:
+        raise TransactionSpoilt(leaks)
+
+
+def raise_committed(aliases: Iterable[str]) -> None:
+    """For a test that committed behind Django's back: nothing is left to roll back."""
+    change = "its transaction ended by COMMIT, commit() or executescript(), so its rows stay"
+    remedy = "use transaction.atomic(), or mark the test @pytest.mark.django_db(transaction=True)"
+    if leaks := [Leak("database", alias, change, remedy, bool) for alias in sorted(aliases)]:
+        raise TransactionSpoilt(leaks)
 
 
 class Committed:

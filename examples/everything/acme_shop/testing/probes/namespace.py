@@ -3,6 +3,7 @@
 import sys
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -11,8 +12,10 @@ from django.test import SimpleTestCase, TransactionTestCase
 from django.urls import clear_url_caches
 
 from ..leaks import ABSENT
+from ..testcode import makes_on_demand
 
 CONTAINERS = (dict, list, set, defaultdict, OrderedDict, Counter)
+PLAIN = {bool, int, float, str, bytes, tuple, type(None), *CONTAINERS}
 # Set on test classes by Django when they are set up, and on factories by factory_boy for each use.
 SET_BY_LIBRARIES = {"atomics", "client", "async_client", "cls_atomics", "_original_params"}
 
@@ -31,6 +34,7 @@ class Namespace:
         self.name, self.owner, self.foreign, self.file = name, owner, foreign, file
         self.vars = vars(owner)  # A live view.
         self.values: dict[str, Any] = {}
+        self.listed: list[Any] = []  # These values.
         self.containers: list[Any] = []
         self.saved: list[Any] = []
         self.save()
@@ -39,10 +43,21 @@ class Namespace:
         """In place, since Attributes holds these lists to compare them all at once."""
         self.values.clear()
         self.values.update(self.vars)
+        self.listed[:] = self.values.values()
         items = () if self.foreign else self.values.items()
         self.live = [one for one in items if is_container(one) and one[0] not in self.not_compared]
         self.containers[:] = [value for key, value in self.live]
         self.saved[:] = map(copied, self.containers)
+
+    def follow(self) -> bool:
+        """Look at another ``__dict__`` that the owner got, ``owner.__dict__ = saved``; whether it did."""
+        before, self.vars = self.vars, vars(self.owner)
+        return self.vars is not before
+
+    def keep(self, key: str) -> None:
+        """Note one value as it is now; it is no container."""
+        self.values[key] = self.vars[key]
+        self.listed[:] = self.values.values()
 
     def changed(self) -> bool:
         try:
@@ -122,6 +137,10 @@ class Settings(Namespace):
     def put(self, key: str, value: Any) -> None:
         if value is ABSENT:
             delattr(settings, key)
+            deleted = self.noted("_deleted")[1]
+            if deleted is not ABSENT and key not in deleted:
+                # What is deleted while settings are overridden falls back to nothing.
+                self.owner._deleted.discard(key)
         else:
             setattr(settings, key, value)
         sent = None if value is ABSENT else value
@@ -131,6 +150,14 @@ class Settings(Namespace):
 def fills_itself(owner: Any) -> bool:
     """Whether it is an object that may set its own attributes on first use."""
     return not isinstance(owner, type) and hasattr(type(owner), "__getattr__")
+
+
+def is_given_up(owner: Any, key: str, before: Any) -> bool:
+    """Whether production code makes such an object on demand, like a client that was closed: None is its start."""
+    if type(before) in PLAIN or callable(before):
+        return False
+    module = owner if isinstance(owner, ModuleType) else sys.modules.get(owner.__module__)
+    return makes_on_demand(getattr(module, "__file__", None) or "", key)
 
 
 def is_container(item: tuple[str, Any]) -> bool:

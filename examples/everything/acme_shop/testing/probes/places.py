@@ -9,7 +9,7 @@ from ..leaks import ABSENT, Leak, change
 from ..places import REGISTRIES, Finder, Place, definition
 from ..testcode import TestCode
 from .base import Probe, is_private
-from .namespace import CONTAINERS, copied, fills_itself
+from .namespace import CONTAINERS, copied, fills_itself, is_given_up
 from .project import Project
 
 # Where other probes look, and what is emptied before each test.
@@ -107,6 +107,9 @@ class Places(Probe):
             return
         for one in self.watched:
             if one.differs():
+                if one.read() is None and is_given_up(one.owner, one.name, one.value):
+                    one.value = one.saved = None
+                    continue
                 words = change(one.name, one.saved, one.read())
                 yield self.leak(one.label, words, one.revert, there=one.differs)
 
