@@ -170,12 +170,18 @@ def test_a_setting_of_a_class_that_overrides_settings_falls_back_to_its_default(
 
             def test_b(self):
                 assert settings.APPEND_SLASH
+
+            def test_innocent(self):
+                # As django-webtest does around each test.
+                before = settings.DEBUG_PROPAGATE_EXCEPTIONS
+                settings.DEBUG_PROPAGATE_EXCEPTIONS = True
+                settings.DEBUG_PROPAGATE_EXCEPTIONS = before
         """
     )
 
     result = run("-p", "no:randomly")
 
-    result.assert_outcomes(passed=2, errors=1)
+    result.assert_outcomes(passed=3, errors=1)
     assert "attributes:settings.APPEND_SLASH (unset → False)" in str(result.stdout)
 
 
