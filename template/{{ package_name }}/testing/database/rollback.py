@@ -37,12 +37,13 @@ from .. import compat
 from ..leaks import ABSENT
 from ..network import ConnectionBlocked
 from .transactions import (
+    COMMITTED,
+    LEFT_OPEN,
     Committed,
     TransactionSpoilt,
     entered,
     leave,
-    raise_committed,
-    raise_left_open,
+    raise_spoilt,
     transaction_is_gone,
 )
 
@@ -121,12 +122,10 @@ def one_connection_per_database() -> Generator[None]:
     try:
         with _patched(patches), _worker_finished():
             yield
-        raise_left_open(alias for alias in shared if leave(connections[alias], depths[alias]))
-        raise_committed(
-            alias
-            for alias, connection in shared.items()
-            if committed[alias].seen or transaction_is_gone(connection)
-        )
+        left = [alias for alias in shared if leave(connections[alias], depths[alias])]
+        raise_spoilt(left, *LEFT_OPEN)
+        gone = [a for a, one in shared.items() if committed[a].seen or transaction_is_gone(one)]
+        raise_spoilt(gone, *COMMITTED)
     finally:
         for alias, connection in shared.items():
             committed[alias].end()
@@ -217,7 +216,7 @@ def connections_of_threads_closed(is_async: bool) -> Generator[None]:
             # SQLite's own keeps a database in memory, but this thread's connection does that.
             BaseDatabaseWrapper.close(connection)
             connection.dec_thread_sharing()
-    raise_left_open(left)
+    raise_spoilt(left, *LEFT_OPEN)
 
 
 @cache

@@ -31,10 +31,11 @@ LAYER = __name__.rpartition(".probes")[0]
 class Files(Probe):
     """Watches what the interpreter announces: open for writing, mkdir, remove, rename, links, SQLite.
 
-    Ignores tmp_path, bytecode, the caches of pytest, coverage and hypothesis, SQLite test databases, a folder
-    that a library made in this test, and files that C code or a subprocess writes. Outside of the project and the system's temporary folder
-    it ignores all, since that may be a tool's log. Costs nothing until a file is written; then its
-    content is read once. Reverts the content, or removes what was created.
+    Ignores tmp_path, bytecode, the caches of pytest, coverage and hypothesis, SQLite test databases, a
+    folder that a library made in this test, and files that C code or a subprocess writes. Outside of the
+    project and the system's temporary folder it ignores all, since that may be a tool's log. Costs
+    nothing until a file is written; then its content is read once. Reverts the content, or removes what
+    was created.
     """
 
     name, remedy = "files", "write to tmp_path, or use an in-memory storage"

@@ -9,6 +9,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..leaks import Leak
 
+# What a test did, and should do instead.
+LEFT_OPEN = "a transaction left open, rolled back", "use `with transaction.atomic()`"
+COMMITTED = (
+    "its transaction ended by COMMIT, commit() or executescript(), so its rows stay",
+    "use transaction.atomic(), or mark the test @pytest.mark.django_db(transaction=True)",
+)
 COMMITS = re.compile(r"\s*(COMMIT|END)\b", re.IGNORECASE)
 
 
@@ -55,16 +61,7 @@ def leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
     return left
 
 
-def raise_left_open(aliases: Iterable[str]) -> None:
-    change, remedy = "a transaction left open, rolled back", "use `with transaction.atomic()`"
-    if leaks := [Leak("database", alias, change, remedy, bool) for alias in sorted(aliases)]:
-        raise TransactionSpoilt(leaks)
-
-
-def raise_committed(aliases: Iterable[str]) -> None:
-    """For a test that committed behind Django's back: nothing is left to roll back."""
-    change = "its transaction ended by COMMIT, commit() or executescript(), so its rows stay"
-    remedy = "use transaction.atomic(), or mark the test @pytest.mark.django_db(transaction=True)"
+def raise_spoilt(aliases: Iterable[str], change: str, remedy: str) -> None:
     if leaks := [Leak("database", alias, change, remedy, bool) for alias in sorted(aliases)]:
         raise TransactionSpoilt(leaks)
 

@@ -119,9 +119,10 @@ class Attributes(Probe):
                 )
 
     def is_production(self, namespace: Namespace, key: str, before: Any, after: Any) -> bool:
-        """Whether production code may have changed this name of the project."""
+        """Whether production code may have changed this name of the project, or whether it answers as before."""
         if namespace is self.settings:
-            return False
+            overridden = getattr(namespace.owner, "default_settings", None)
+            return before is ABSENT and getattr(overridden, key, ABSENT) == after
         if namespace.foreign:
             return not self.tests.replaced(key, after)
         if after is ABSENT and is_refilled(namespace.owner, key, before):
