@@ -165,6 +165,13 @@ def settings_object() -> Any:
 
 
 @seen_in("Django 5.2 to 6.1")
+def deleted_settings(holder: Any) -> set[str]:
+    """The names that ``override_settings`` answers no more, since they were deleted meanwhile."""
+    found: set[str] = holder._deleted
+    return found
+
+
+@seen_in("Django 5.2 to 6.1")
 def set_settings_object(value: Any) -> None:
     """Put back the object that ``settings`` reads from, and forget the values it has cached."""
     settings = import_module("django.conf").settings

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from functools import partial
+from inspect import currentframe
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -122,7 +123,8 @@ def is_by_library() -> bool:
 
     Django is none, since its storages make a folder for each file.
     """
-    frame = sys._getframe(1)
+    frame = currentframe()
+    assert frame, "CPython has frames"
     while frame.f_back and (
         name_of(frame).startswith(LAYER) or first(frame) in sys.stdlib_module_names
     ):

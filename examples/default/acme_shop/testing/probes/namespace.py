@@ -11,6 +11,7 @@ from django.core.signals import setting_changed
 from django.test import SimpleTestCase, TransactionTestCase
 from django.urls import clear_url_caches
 
+from .. import compat
 from ..leaks import ABSENT
 from ..testcode import makes_on_demand
 
@@ -140,7 +141,7 @@ class Settings(Namespace):
             deleted = self.noted("_deleted")[1]
             if deleted is not ABSENT and key not in deleted:
                 # What is deleted while settings are overridden falls back to nothing.
-                self.owner._deleted.discard(key)
+                compat.deleted_settings(self.owner).discard(key)
         else:
             setattr(settings, key, value)
         sent = None if value is ABSENT else value
