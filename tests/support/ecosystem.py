@@ -132,7 +132,8 @@ def run(name: str, with_layer: bool, scratch: Path, *options: str) -> Run:
     process = subprocess.Popen(
         command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    output = process.stdout.read()
+    with process.stdout:
+        output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     log = shapes.CACHE / "ecosystem" / f"{copy.name}.txt"
