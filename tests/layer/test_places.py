@@ -225,6 +225,19 @@ def test_a_package_with_a_conftest_is_no_helper_where_it_holds_an_application(pr
     assert leaks("convert('a')", head="from stock.names import convert", files=files) == []
 
 
+def test_a_library_below_the_root_is_no_helper(project, leaks):
+    """An environment in the project, and a library with a folder called test, like Django."""
+    folder = project.path / "site-packages" / "library" / "test"
+    folder.mkdir(parents=True)
+    for path in (folder, folder.parent):
+        (path / "__init__.py").touch()
+    (folder / "names.py").write_text("from library import engine\ndef use():\n    engine.state = 1\n")
+    (folder.parent / "engine.py").write_text("state = None\n")
+    head = "sys.path.insert(0, 'site-packages'); from library.test.names import use"
+
+    assert leaks("use()", head=head) == []
+
+
 HELPERS = """
 from lib import api as imported
 

@@ -128,8 +128,11 @@ def file_of(module: Any) -> Any:
 def is_of_tests(file: Path, root: Path) -> bool:
     """Whether a folder below the root that is for tests holds it.
 
-    That of a conftest.py is, unless it is the project's package: one that holds an application.
+    That of a conftest.py is, unless it is the project's package: one that holds an application. None of a
+    library is, although its environment may lie below the root: Django has a folder called test, too.
     """
+    if "site-packages" in file.parts:
+        return False
     folders = [folder for folder in file.parents if root in folder.parents]
     return any(
         folder.name in ("test", "tests")
