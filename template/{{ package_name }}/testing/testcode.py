@@ -20,6 +20,7 @@ from django.apps import apps
 
 from .places import MUTATORS, Finder, targets
 
+LAYER = Path(__file__).parent
 # Calls that may change attributes whose names the file does not spell.
 INSTALLERS = {"apply", "exec", "eval", "install", "patch_all", "reload", "start", "vars"}
 KINDS = {ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.Call, ast.ClassDef}
@@ -125,14 +126,21 @@ def file_of(module: Any) -> Any:
 
 
 @cache
+def is_inside(file: Path, root: Path) -> bool:
+    """Whether it is the project's: no library, though its environment may lie below the root, nor this layer."""
+    return (
+        file.is_relative_to(root)
+        and "site-packages" not in file.parts
+        and LAYER not in file.parents
+    )
+
+
+@cache
 def is_of_tests(file: Path, root: Path) -> bool:
     """Whether a folder below the root that is for tests holds it.
 
-    That of a conftest.py is, unless it is the project's package: one that holds an application. None of a
-    library is, although its environment may lie below the root: Django has a folder called test, too.
+    That of a conftest.py is, unless it is the project's package: one that holds an application.
     """
-    if "site-packages" in file.parts:
-        return False
     folders = [folder for folder in file.parents if root in folder.parents]
     return any(
         folder.name in ("test", "tests")
@@ -143,30 +151,6 @@ def is_of_tests(file: Path, root: Path) -> bool:
 
 def holds_application(folder: Path) -> bool:
     return any(Path(one.path).is_relative_to(folder) for one in apps.app_configs.values())
-
-
-@cache
-def makes_on_demand(file: str, name: str) -> bool:
-    """Whether a function of that file reads the name and assigns it: ``if client is None: client = Client()``."""
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    every = [node for node in ast.walk(parsed(Path(file))) if isinstance(node, functions)]
-    return any(
-        any(last_name(node) == name and is_read(node) for node in ast.walk(function))
-        and any(gives_value(node, name) for node in ast.walk(function))
-        for function in every
-    )
-
-
-def is_read(node: ast.AST) -> bool:
-    return isinstance(getattr(node, "ctx", None), ast.Load)
-
-
-def gives_value(node: ast.AST, name: str) -> bool:
-    """Whether it assigns something other than None to that name."""
-    is_none = (
-        isinstance(value := getattr(node, "value", None), ast.Constant) and value.value is None
-    )
-    return not is_none and any(last_name(one) == name for one in targets(node))
 
 
 def parsed(file: Path) -> ast.Module:
@@ -211,8 +195,8 @@ class Changes:
         names = {*self.finder.imports.values()}
         names |= {name.rpartition(".")[0] for name in names}
         files = {str(file_of(sys.modules.get(name))) for name in names}
-        paths = [Path(file) for file in sorted(files) if file.startswith(f"{root}/")]
-        return [path for path in paths if is_of_tests(path, root)]
+        paths = map(Path, sorted(files))
+        return [path for path in paths if is_inside(path, root) and is_of_tests(path, root)]
 
 
 def module_names(tree: ast.Module, nodes: list[ast.AST]) -> set[str]:

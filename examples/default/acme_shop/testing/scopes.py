@@ -8,7 +8,7 @@ calls setUpClass, setup_class and setup_module as fixtures, too.
 import sys
 from collections.abc import Collection, Generator, Iterable
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,13 @@ import pytest
 
 from .database.rows import Rows
 from .leaks import Leak
+from .testcode import is_inside
 
 if TYPE_CHECKING:
     from .guard import Guard
 
 # What a fixture asks for that makes queries outside of a test.
 DATABASE = {"django_db_setup", "django_db_blocker"}
-LAYER = Path(__file__).parent
 # pytest's names of the fixtures that call these; what follows is the name of the class or module.
 XUNIT = {
     "_unittest_setUpClass_fixture_": ("setUpClass", "tearDownClass"),
@@ -78,15 +78,6 @@ def described(fixturedef: pytest.FixtureDef[Any], node: Any) -> tuple[list[Any],
 
 def code_of(function: Any) -> Any:
     return getattr(getattr(function, "__func__", function), "__code__", None)
-
-
-@cache
-def is_inside(file: Path, root: Path) -> bool:
-    return (
-        file.is_relative_to(root)
-        and "site-packages" not in file.parts
-        and LAYER not in file.parents
-    )
 
 
 class Scopes:

@@ -166,7 +166,7 @@ def settings_object() -> Any:
 
 @seen_in("Django 5.2 to 6.1")
 def deleted_settings(holder: Any) -> set[str]:
-    """The names that ``override_settings`` answers no more, since they were deleted meanwhile."""
+    """The names that were deleted inside of ``override_settings``, which answers none of them."""
     found: set[str] = holder._deleted
     return found
 

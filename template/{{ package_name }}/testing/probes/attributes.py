@@ -69,7 +69,7 @@ class Attributes(Probe):
 
     def changed(self) -> list[Namespace]:
         settings = self.settings
-        if any([one.follow() for one in self.watched.objects]):
+        if any([one.follow() for one in self.watched.objects]):  # A list, since each has to.
             self.known = {}
             self.watched = Compared(self.by_the_test())
         return [*([settings] if settings and settings.changed() else []), *self.watched.changed()]
@@ -173,7 +173,7 @@ class Compared:
 
     def changed(self) -> list[Namespace]:
         now: list[Any] = []
-        for values in self.values:  # No iterator of them is as fast.
+        for values in self.values:  # Faster than chain() over them.
             now += values
         try:
             if now == self.last and self.contents[0] == self.contents[1]:

@@ -20,13 +20,11 @@ from ..audit import Audit
 from ..database.kept import FOLDER
 from ..leaks import Leak
 from .base import Probe
+from .project import LAYER
 
 # A name that tempfile chose.
 RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![^/.])")
 IGNORED = ("__pycache__", "/.pytest_cache", f"/{FOLDER}/", "/.coverage", "/.hypothesis")
-
-
-LAYER = __name__.rpartition(".probes")[0]
 
 
 class Files(Probe):
@@ -62,9 +60,10 @@ class Files(Probe):
             self.touched(path)
 
     def made(self, path: Any, *rest: Any) -> None:
+        path = os.path.abspath(os.fsdecode(path))
         self.touched(path)
-        if self.before.get(os.path.abspath(os.fsdecode(path)), b"") is None and is_by_library():
-            self.of_libraries.add(f"{os.path.abspath(os.fsdecode(path))}/")
+        if self.before.get(path, b"") is None and is_by_library():
+            self.of_libraries.add(f"{path}/")
 
     def touched(self, path: Any) -> None:
         """Keep what the file holds before the test changes it; None for a file that is not there."""

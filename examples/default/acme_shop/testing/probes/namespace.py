@@ -1,8 +1,11 @@
 """The attributes of one owner: a module, a class, or an object, as noted and as they are now."""
 
+import ast
 import sys
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -13,7 +16,8 @@ from django.urls import clear_url_caches
 
 from .. import compat
 from ..leaks import ABSENT
-from ..testcode import makes_on_demand
+from ..places import targets
+from ..testcode import file_of, last_name, parsed
 
 CONTAINERS = (dict, list, set, defaultdict, OrderedDict, Counter)
 PLAIN = {bool, int, float, str, bytes, tuple, type(None), *CONTAINERS}
@@ -140,7 +144,7 @@ class Settings(Namespace):
             delattr(settings, key)
             deleted = self.noted("_deleted")[1]
             if deleted is not ABSENT and key not in deleted:
-                # What is deleted while settings are overridden falls back to nothing.
+                # While settings are overridden, a deleted name does not fall back to its default.
                 compat.deleted_settings(self.owner).discard(key)
         else:
             setattr(settings, key, value)
@@ -158,7 +162,30 @@ def is_given_up(owner: Any, key: str, before: Any) -> bool:
     if type(before) in PLAIN or callable(before):
         return False
     module = owner if isinstance(owner, ModuleType) else sys.modules.get(owner.__module__)
-    return makes_on_demand(getattr(module, "__file__", None) or "", key)
+    return makes_on_demand(str(file_of(module)), key)
+
+
+@cache
+def makes_on_demand(file: str, name: str) -> bool:
+    """Whether a function of that file reads the name and assigns it: ``if client is None: client = Client()``."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    every = [node for node in ast.walk(parsed(Path(file))) if isinstance(node, functions)]
+    return any(
+        any(last_name(node) == name and is_read(node) for node in ast.walk(function))
+        and any(gives_value(node, name) for node in ast.walk(function))
+        for function in every
+    )
+
+
+def is_read(node: ast.AST) -> bool:
+    return isinstance(getattr(node, "ctx", None), ast.Load)
+
+
+def gives_value(node: ast.AST, name: str) -> bool:
+    """Whether it assigns something other than None to that name."""
+    value = getattr(node, "value", None)
+    is_none = isinstance(value, ast.Constant) and value.value is None
+    return not is_none and any(last_name(one) == name for one in targets(node))
 
 
 def is_container(item: tuple[str, Any]) -> bool:
