@@ -39,6 +39,20 @@ LEAKING = {
         "the module fixture 'mode' in test_a.py",
         "undo it in the fixture, after its yield",
     ),
+    "a fixture that asked for another one": (
+        """
+        @pytest.fixture(scope='module')
+        def patch():
+            yield pytest.MonkeyPatch()
+        @pytest.fixture(scope='module')
+        def mode(patch):
+            patch.setenv('MODE', 'x')
+        def test_one(mode):
+            assert os.environ['MODE'] == 'x'
+        """,
+        "the module fixture 'mode' in test_a.py",
+        "undo it in the fixture, after its yield",
+    ),
     "setUpClass": (
         """
         class TestA(TestCase):
@@ -218,6 +232,35 @@ def test_the_test_and_its_fixture_leak_in_one_block(two_modules):
     assert "1 leak: environ:OWN (unset → 'x'): use monkeypatch.setenv()\n1 leak of the module fixture" in text
 
 
+def test_a_test_leaves_what_a_fixture_held_before(two_modules, project):
+    """A state that was seen while the fixture lived is not the one that was noted for the test."""
+    project.makepyfile(
+        shop_mode="""
+        mode = 'test'
+
+        def use(value):
+            global mode
+            mode = value
+        """
+    )
+    code = """
+    import shop_mode
+
+    class TestA:
+        @pytest.fixture(autouse=True, scope='class')
+        @classmethod
+        def mode(cls):
+            shop_mode.use('x')
+            yield
+            shop_mode.use('test')
+        def test_one(self): pass
+    def test_two(): shop_mode.use('x')
+    def test_victim(): assert shop_mode.mode == 'test'
+    """
+
+    assert two_modules(code).parseoutcomes() == {"passed": 4}
+
+
 # name -> tests whose fixtures leave nothing
 INNOCENT = {
     "undone after the yield": """
@@ -241,6 +284,46 @@ INNOCENT = {
                 yield
         class TestA:
             def test_one(self): assert shop_state.mode == 'x'
+        """,
+    "MonkeyPatch of the module, session and class, used by another fixture": """
+        @pytest.fixture(scope='session')
+        def monkeysession():
+            patch = pytest.MonkeyPatch()
+            yield patch
+            patch.undo()
+        @pytest.fixture(scope='session')
+        def of_session(monkeysession): monkeysession.setenv('REGION', 'x')
+        @pytest.fixture(scope='module')
+        def monkeymodule():
+            with pytest.MonkeyPatch.context() as patch:
+                yield patch
+        @pytest.fixture(scope='module')
+        def mode(monkeymodule):
+            monkeymodule.setenv('SHOP', 'x')
+            monkeymodule.setattr(shop_state, 'mode', 'x')
+        @pytest.fixture(scope='module', params=['a', 'b'])
+        def rate(request, mode, monkeymodule): monkeymodule.setitem(shop_state.rates, 'de', request.param)
+        @pytest.fixture(scope='module')
+        def by_name(request): request.getfixturevalue('monkeymodule').setenv('NAMED', 'x')
+        def test_one(rate, by_name): assert shop_state.mode == 'x' and os.environ['SHOP']
+        def test_two(of_session): assert os.environ['REGION'] == 'x'
+        """,
+    "two patches of one name, by fixtures of two scopes": """
+        from unittest import mock
+        @pytest.fixture(autouse=True, scope='module')
+        def of_module():
+            patch = mock.patch('shop_state.mode', 'x')
+            patch.start()
+            yield
+            patch.stop()
+        @pytest.fixture(scope='class')
+        def of_class():
+            patch = mock.patch('shop_state.mode', 'y')
+            yield patch.start()
+            patch.stop()
+        class TestA:
+            def test_one(self, of_class): assert shop_state.mode == 'y'
+        def test_two(): assert shop_state.mode == 'x'
         """,
     "addClassCleanup": """
         class TestA(TestCase):
@@ -349,6 +432,7 @@ def test_what_it_undoes_is_not_named(two_modules, name):
     result = two_modules(INNOCENT[name])
 
     assert not {"failed", "errors"} & {*result.parseoutcomes()}, str(result.stdout)
+    assert "this part failed" not in str(result.stdout)
 
 
 ROWS = """
