@@ -493,3 +493,43 @@ def test_no_syntax_tree_of_a_test_file_is_kept():
 
     assert nodes() == before
     assert "importlib" in changes.mentioned
+
+
+@pytest.mark.parametrize("option", ["--setup-plan", "--setup-only", "--setup-show", "--collect-only"])
+def test_options_that_show_a_run(project, run, option):
+    """--setup-plan sets up no fixture, so each has the value None."""
+    project.makepyfile(
+        """
+        import pytest
+        from django.contrib.auth.models import Group
+        from django.test import TestCase
+
+        @pytest.fixture(scope='module')
+        def group(django_db_setup, django_db_blocker):
+            with django_db_blocker.unblock():
+                group = Group.objects.create(name='staff')
+                yield
+                group.delete()
+
+        @pytest.mark.django_db
+        def test_rows(group):
+            pass
+
+        @pytest.mark.django_db
+        async def test_async(async_client):
+            pass
+
+        @pytest.mark.django_db(transaction=True)
+        def test_commits():
+            pass
+
+        class TestGroups(TestCase):
+            def test_one(self):
+                pass
+        """
+    )
+
+    result = run(option)
+
+    assert not {"failed", "errors"} & {*result.parseoutcomes()}, str(result.stdout)
+    assert result.ret == 0

@@ -160,8 +160,8 @@ class Scopes:
             return
         if broader.is_judged:
             guard.audit.on = False
-            by_others = {leak.name for one in broader.waiting for leak in one.changes}
-            self.note_changes([broader], by_others)
+            waiting = [one for asked in (broader, *self.alive) for one in asked.waiting]
+            self.note_changes([broader], {leak.name for one in waiting for leak in one.changes})
         ended = [*broader.waiting, broader]
         for one in self.alive:
             is_asked = one.name in broader.asked or broader.asks_for_any
