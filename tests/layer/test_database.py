@@ -242,6 +242,29 @@ def test_the_development_database_is_never_touched(project, run, scope, use):
     assert (project.path / "db.sqlite3").read_bytes() == before
 
 
+def test_a_database_that_no_test_declares_is_not_the_development_one(project, run):
+    settings = project.path / "settings.py"
+    settings.write_text(settings.read_text().replace('":memory:"', '"db.sqlite3"'))
+    project.makepyfile(
+        groups(
+            """
+        def test_one(request):
+            request.getfixturevalue("db")
+            Group.objects.count()
+        """
+        )
+    )
+
+    text = str(run().stdout)
+
+    assert (
+        "Tests would use the database 'db.sqlite3' of the settings (default), since pytest-django creates"
+        in text
+    )
+    assert "mark the test with @pytest.mark.django_db" in text
+    assert not (project.path / "db.sqlite3").exists()
+
+
 def test_a_set_up_that_asks_for_pytest_djangos_is_innocent(project, run):
     settings = project.path / "settings.py"
     settings.write_text(settings.read_text().replace('":memory:"', '"db.sqlite3"'))

@@ -1,4 +1,7 @@
-"""Yours: the project's websocket URLs. `copier update` never touches this file."""
+"""Yours: the project's websocket URLs. `copier update` never touches this file.
+
+    path("ws/stock/", StockConsumer.as_asgi())
+"""
 
 from django.urls import URLPattern
 

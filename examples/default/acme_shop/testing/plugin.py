@@ -95,6 +95,9 @@ def pytest_configure(config: pytest.Config) -> None:
     register, report = config.pluginmanager.register, Report(config)
     for name, part in PARTS.items():
         register(part, f"hermetic-{name}")
+    if config.getoption("setupplan", default=False):  # No fixture is set up, and no test runs.
+        config.pluginmanager.unregister(rollback)
+        return
     try:
         compat.transaction_fixture()
     except compat.Renamed as error:

@@ -1,14 +1,16 @@
 """Fixtures of a class, a module or the session: judged when they end.
 
 What such a fixture changes in its set-up is its own while it lives: the tests begin with it. What is
-still there after its teardown, and what the teardown itself changed, is a leak of the fixture. pytest
-calls setUpClass, setup_class and setup_module as fixtures, too.
+still there after its teardown, and what the teardown itself changed, is a leak of the fixture. Where it
+asked for a fixture of the same class, module or session, like a MonkeyPatch, that one ends later and may
+undo it, so it is judged after both. pytest calls setUpClass, setup_class and setup_module as fixtures, too.
 """
 
 import sys
 from collections.abc import Collection, Generator, Iterable
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,19 +36,26 @@ XUNIT = {
 class Broader:
     """One such fixture while it is set up, and what its set-up changed.
 
-    ``is_judged``: only the project's own are; those of packages come and go as they must.
+    ``is_judged``: only the project's own are; those of packages come and go as they must. ``number``:
+    counts them in the order of their set-up.
     """
 
-    def __init__(self, fixturedef: pytest.FixtureDef[Any], node: Any, root: Path) -> None:
-        self.node, self.changes = node, list[Leak]()
+    def __init__(
+        self, fixturedef: pytest.FixtureDef[Any], node: Any, root: Path, number: int
+    ) -> None:
+        self.node, self.number, self.changes = node, number, list[Leak]()
         self.rows: Rows | None = None
-        asks = {fixturedef.argname, *fixturedef.argnames}
+        self.name, self.asked = fixturedef.argname, {*fixturedef.argnames}
+        self.waiting: list[Broader] = []  # Those that asked for this one, and ended.
         # The session's rows end with its database.
         self.is_session = fixturedef.scope == "session"
-        self.may_commit = fixturedef.scope != "session" and not asks.isdisjoint(DATABASE)
+        asks = DATABASE & {self.name, *self.asked}
+        self.may_commit = fixturedef.scope != "session" and bool(asks)
         functions, self.title, undo = described(fixturedef, node)
         self.remedy = f"undo it in {undo}"
-        paths = {Path(code.co_filename) for code in map(code_of, functions) if code}
+        codes = [*filter(None, map(code_of, functions))]
+        self.asks_for_any = any("getfixturevalue" in code.co_names for code in codes)
+        paths = {Path(code.co_filename) for code in codes}
         self.paths = {*paths, node.path}
         inside = {path for path in paths if is_inside(path, root)}
         self.is_judged = bool(inside)
@@ -86,14 +95,17 @@ class Scopes:
     def __init__(self, guard: "Guard") -> None:
         self.guard = guard
         self.under_way: list[Broader] = []  # One set-up may ask for another fixture.
+        self.alive: list[Broader] = []
+        self.numbers = count()
         self.is_database_ready = False
 
     def set_up(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, Any, Any]:
         guard = self.guard
-        broader = Broader(fixturedef, request.node, guard.config.rootpath)
+        broader = Broader(fixturedef, request.node, guard.config.rootpath, next(self.numbers))
         fixturedef.addfinalizer(partial(self.torn_down, broader))  # Added first, so called last.
+        self.alive.append(broader)
         if not (guard.item or broader.is_judged or self.under_way):
             guard.due = True
             self.is_database_ready |= fixturedef.argname == "django_db_setup"
@@ -143,23 +155,37 @@ class Scopes:
 
     def torn_down(self, broader: Broader) -> None:
         guard, guard.due = self.guard, True
-        if not broader.is_judged or guard.item:
+        self.alive.remove(broader)
+        if guard.item:
             return
-        guard.audit.on = False
-        names = {leak.name for leak in broader.changes}
+        if broader.is_judged:
+            guard.audit.on = False
+            waiting = [one for asked in (broader, *self.alive) for one in asked.waiting]
+            self.note_changes([broader], {leak.name for one in waiting for leak in one.changes})
+        ended = [*broader.waiting, broader]
+        for one in self.alive:
+            is_asked = one.name in broader.asked or broader.asks_for_any
+            if one.node is broader.node and is_asked:
+                one.waiting += ended  # It may undo what they changed.
+                return
+        seen = set[str]()
+        for one in sorted(ended, key=lambda one: one.number):
+            self.judge(one, seen)
+
+    def judge(self, broader: Broader, seen: set[str]) -> None:
+        """Report what it left, but for what one before it changed first: that one's leak is the whole."""
+        changes = [
+            one for one in broader.changes if one.name not in seen and not broader.is_own(one)
+        ]
+        seen |= {leak.name for leak in changes}
+        if not broader.is_judged:
+            return
+        guard = self.guard
         tolerated = [
             pattern for mark in broader.node.iter_markers("leaks") for pattern in mark.args
         ]
-        left = []
         with guard.tests.of(*broader.paths):
-            for leak in broader.changes:
-                if not broader.is_own(leak) and guard.revert(leak):
-                    left.append(leak)
-            for probe in [*guard.probes]:
-                for leak in guard.found(probe):
-                    if leak.name not in names and not broader.is_own(leak) and guard.revert(leak):
-                        left.append(leak)
-        left = [replace(leak, remedy=broader.remedy) for leak in left]
+            left = [replace(leak, remedy=broader.remedy) for leak in changes if guard.revert(leak)]
         left += [
             leak for leak in (broader.rows.leaks() if broader.rows else ()) if guard.revert(leak)
         ]

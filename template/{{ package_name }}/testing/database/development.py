@@ -2,7 +2,8 @@
 
 pytest-django's ``django_db_setup`` creates test databases, and gives their names to the connections. A
 project's fixture of that name that does not request it leaves the names of the settings: tests would
-then read, change and flush the database that development uses.
+then read, change and flush the database that development uses. So would a test that asks for ``db`` by
+``request.getfixturevalue()`` alone, since pytest-django 4.11 sets up only what tests declare.
 """
 
 from collections.abc import Generator
@@ -31,7 +32,7 @@ class DevelopmentDatabases:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.names: dict[str, Any] = {}
-        self.where = "a django_db_setup"
+        self.where = ""  # The project's django_db_setup that does not request pytest-django's.
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
@@ -58,15 +59,22 @@ class DevelopmentDatabases:
         # An exit does not reach the terminal from one of pytest-xdist's workers: fail each test.
         worker = hasattr(self.config, "workerinput")
         stop = partial(pytest.fail, pytrace=False) if worker else partial(pytest.exit, returncode=1)
+        reason = (
+            f"{self.where} replaces pytest-django's, which creates the test database: add django_db_setup "
+            "to its arguments"
+            if self.where
+            else "pytest-django creates only the test databases that the tests of this run declare: mark "
+            "the test with @pytest.mark.django_db, or name db in its arguments"
+        )
         stop(
-            f"Tests would use the database {str(name)!r} of the settings ({alias}), since {self.where} "
-            "replaces pytest-django's, which creates the test database: add django_db_setup to its "
-            "arguments. Nothing was changed."
+            f"Tests would use the database {str(name)!r} of the settings ({alias}), since {reason}. "
+            "Nothing was changed."
         )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Remember the file and line of a django_db_setup that does not request the one it overrides."""
         overrides = fixturedef.argname == "django_db_setup" not in fixturedef.argnames
-        if overrides and (code := getattr(fixturedef.func, "__code__", None)):
+        is_theirs = fixturedef.func.__module__.startswith("pytest_django.")
+        if overrides and not is_theirs and (code := getattr(fixturedef.func, "__code__", None)):
             self.where = f"django_db_setup in {code.co_filename}:{code.co_firstlineno}"

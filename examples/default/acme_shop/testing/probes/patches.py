@@ -1,13 +1,15 @@
 """Patches of unittest.mock that a test started and did not stop."""
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from .. import compat
 from ..leaks import Leak
-from .base import Snapshot
+from .base import Probe
 
 
-class Patches(Snapshot):
+class Patches(Probe):
     """Watches what ``mock.patch(...).start()`` keeps for ``stopall()``.
 
     Ignores patches by decorator or ``with``, which end themselves. Costs a pass over an empty list.
@@ -17,17 +19,22 @@ class Patches(Snapshot):
     name, remedy = "patches", "stop() it, or use the monkeypatch fixture or `with patch(...)`"
 
     def __init__(self) -> None:
-        super().__init__()
         self.started = compat.started_patches()
+        self.then: list[Any] = []
 
-    def now(self) -> dict[str, Any]:
-        return {target(patch): patch for patch in self.started}
+    def note(self) -> None:
+        self.then = [*self.started]
 
-    def compared(self, part: str, before: Any, after: Any) -> Leak:
-        return self.differing(part, before, "still patched", revert=after.stop)
+    def leaks(self) -> Iterable[Leak]:
+        for patch in self.started[
+            ::-1
+        ]:  # Two of one name are stopped in the order that undoes both.
+            if patch not in self.then:
+                there = partial(self.started.__contains__, patch)
+                yield self.leak(target(patch), "still patched", patch.stop, there=there)
 
-    def put(self, part: str, value: Any) -> None:
-        """Nothing to put back: ``compared`` says how to stop a patch."""
+    def accept(self, part: str) -> None:
+        self.then += [patch for patch in self.started if target(patch) == part]
 
 
 def target(patch: Any) -> str:

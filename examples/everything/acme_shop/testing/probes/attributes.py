@@ -169,14 +169,16 @@ class Compared:
         self.values = [one.vars.values() for one in self.every]
         self.listed = [one.listed for one in self.every]
         self.contents = [one.containers for one in self.every], [one.saved for one in self.every]
-        self.last: list[Any] = []  # All values, when nothing had changed.
+        self.last: list[Any] = []  # All values, when nothing had changed,
+        self.notes = -1  # and what was noted then.
 
     def changed(self) -> list[Namespace]:
         now: list[Any] = []
         for values in self.values:  # Faster than chain() over them.
             now += values
         try:
-            if now == self.last and self.contents[0] == self.contents[1]:
+            is_noted = self.notes == Namespace.notes and now == self.last
+            if is_noted and self.contents[0] == self.contents[1]:
                 return []
             # Lists are faster to compare than dicts; an order that differs is looked at, and no change.
             differ = map(or_, map(ne, map(list, self.values), self.listed), map(ne, *self.contents))
@@ -184,7 +186,7 @@ class Compared:
         except Exception:  # Values that cannot be compared.
             found = [one for one in self.every if one.changed()]
         if not found:
-            self.last = now
+            self.last, self.notes = now, Namespace.notes
         return found
 
 

@@ -34,6 +34,7 @@ class Namespace:
 
     remedy = "use the monkeypatch fixture, or create it anew in a fixture"
     not_compared: ClassVar[frozenset[str]] = frozenset()  # Containers whose content is not.
+    notes: ClassVar[int] = 0  # How often values of any owner were noted.
 
     def __init__(self, name: str, owner: Any, foreign: bool = False, file: str = "") -> None:
         self.name, self.owner, self.foreign, self.file = name, owner, foreign, file
@@ -46,6 +47,7 @@ class Namespace:
 
     def save(self) -> None:
         """In place, since Attributes holds these lists to compare them all at once."""
+        Namespace.notes += 1
         self.values.clear()
         self.values.update(self.vars)
         self.listed[:] = self.values.values()
@@ -61,6 +63,7 @@ class Namespace:
 
     def keep(self, key: str) -> None:
         """Note one value as it is now; it is no container."""
+        Namespace.notes += 1
         self.values[key] = self.vars[key]
         self.listed[:] = self.values.values()
 
