@@ -13,6 +13,14 @@ from typing import NamedTuple
 import pytest
 
 SHOP = """
+import django.dispatch
+
+saved = django.dispatch.Signal()
+fake = type(django)('left')  # No import finds it.
+
+def hear(**kwargs):
+    pass
+
 mode = 0
 sender = 0
 current = 0
@@ -34,13 +42,16 @@ def use(value):
     current = value
 """
 CONFTEST = """
-import cmd, json, logging, os
+import cmd, json, logging, os, signal, socket, sys
 from unittest import mock
 import pytest
 import shop_state
 from django.conf import settings
 from django.test import override_settings
+from django.utils import translation
+from shop_state import saved
 
+sys.setrecursionlimit(1000)
 os.environ['MODE'] = '0'
 settings.PAGE_SIZE = 0
 cmd.Cmd.doc_leader = 0
@@ -64,6 +75,13 @@ def state():
         'umask': umask(),
         'patched': shop_state.sender,
         'private': shop_state.answer('a'),
+        'receiver': int(shop_state.saved.has_listeners()),
+        'path': sys.path.count('left'),
+        'module': int('left' in sys.modules),
+        'recursion': sys.getrecursionlimit() - 1000,
+        'timeout': int(socket.getdefaulttimeout() or 0),
+        'signal': int(signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN),
+        'language': ('en', 'de', 'fr').index(translation.get_language()[:2]),
         'logger': logging.getLogger('shop').level,
         'production': shop_state.current,
     }
@@ -76,11 +94,13 @@ def pytest_runtest_logreport(report):
                     print(json.dumps(value[:2]), file=file)
 """
 HEAD = """
-import cmd, json, logging, os
+import cmd, json, logging, os, signal, socket, sys
 from unittest import mock
 import pytest
 import shop_state
+from django.utils import translation
 from conftest import state
+from shop_state import saved
 from django.conf import settings
 from django.test import SimpleTestCase, override_settings
 """
@@ -99,6 +119,7 @@ class Kind(NamedTuple):
     patch: str = ""
     context: str = ""
     undo: str = ""
+    values: tuple[int, ...] = (0, 1, 2)
 
 
 KINDS = [
@@ -160,6 +181,39 @@ KINDS = [
         context="mock.patch('shop_state.sender', {})",
         undo="patch.stop()",
     ),
+    Kind(
+        "receiver",
+        "receivers:shop_state.saved",
+        "saved.connect(shop_state.hear); None if {} else saved.disconnect(shop_state.hear)",
+        values=(0, 1),
+    ),
+    Kind(
+        "path",
+        "process:sys.path",
+        "sys.path[:] = [one for one in sys.path if one != 'left'] + ['left'] * {}",
+        "setattr(sys, 'path', [one for one in sys.path if one != 'left'] + ['left'] * {})",
+        values=(0, 1),
+    ),
+    Kind(
+        "module",
+        "modules:left",
+        "sys.modules['left'] = shop_state.fake; None if {} else sys.modules.pop('left')",
+        values=(1,),
+    ),
+    Kind("recursion", "process:recursion limit", "sys.setrecursionlimit(1000 + {})"),
+    Kind("timeout", "process:socket default timeout", "socket.setdefaulttimeout({} or None)"),
+    Kind(
+        "signal",
+        "process:SIGUSR1 handler",
+        "signal.signal(signal.SIGUSR1, signal.SIG_IGN if {} else signal.SIG_DFL)",
+        values=(0, 1),
+    ),
+    Kind(
+        "language",
+        None,
+        "translation.activate(('en', 'de', 'fr')[{}])",
+        context="translation.override(('en', 'de', 'fr')[{}])",
+    ),
     Kind("private", None, "shop_state._memo['a'] = {}", "setitem(shop_state._memo, 'a', {})"),
     Kind("production", None, "shop_state.use({})"),
 ]
@@ -196,7 +250,8 @@ class Suite:
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def change(self, *hows: str) -> Change:
-        return Change(self.random.choice(KINDS), self.random.randrange(3), self.random.choice(hows))
+        kind = self.random.choice(KINDS)
+        return Change(kind, self.random.choice(kind.values), self.random.choice(hows))
 
     def left(self, change: Change, before: int, where: str) -> None:
         """What it leaves is named, and reverted."""

@@ -47,8 +47,7 @@ class Project:
         # Sorted, since an object that several modules hold is named after the first of them.
         new = {name: sys.modules[name] for name in sorted(sys.modules.keys() - self.seen)}
         self.seen = {*sys.modules}
-        # A module called signals is where those of a package are defined; others import them.
-        for name, module in sorted(new.items(), key=lambda item: not item[0].endswith("signals")):
+        for name, module in sorted(new.items(), key=lambda item: imports_signals(item[0])):
             for key, value in [*getattr(module, "__dict__", {}).items()]:
                 if issubclass(type(value), Signal) and value not in self.signals.values():
                     self.signals[f"{name}.{key}"] = value
@@ -103,19 +102,28 @@ class Project:
         if module is None or self.owns(module) or module.__name__ in SET_BY_PYTEST:
             return
         if not module.__name__.startswith(("_pytest", "pytest", LAYER)):
-            self.modules[module.__name__] = module
-            self.watch(module.__name__, module, foreign=True)
+            self.watch_module(module)
             # `import a.b` binds a: so its submodules, of small packages, are the project's to patch.
             inner = [one for one in vars(module).values() if type(one) is ModuleType]
             parts = [one for one in inner if one.__name__.startswith(f"{module.__name__}.")]
             for part in parts if len(parts) < 8 else ():
-                self.modules[part.__name__] = part
-                self.watch(part.__name__, part, foreign=True)
+                self.watch_module(part)
+
+    def watch_module(self, module: ModuleType) -> None:
+        self.watch(module.__name__, module, foreign=True)
+        if sys.modules.get(module.__name__) is module:  # Not one that the project made.
+            self.modules[module.__name__] = module
 
     def watch(self, name: str, owner: Any, foreign: bool = False, file: str = "") -> None:
         if id(owner) not in self.ids and hasattr(owner, "__dict__"):
             self.ids.add(id(owner))
             self.namespaces[name] = Namespace(name, owner, foreign, file)
+
+
+def imports_signals(module: str) -> int:
+    """One called signals is where those of a package are defined; test files define the fewest."""
+    name = module.rpartition(".")[2]
+    return 2 if name.startswith(("conftest", "test_")) else not name.endswith("signals")
 
 
 def defined(name: str, value: Any) -> str:
