@@ -1,6 +1,6 @@
-"""Yours: the project's websocket URLs. `copier update` never touches this file.
+"""Yours: the project's websocket URLs, such as `path("ws/stock/", StockConsumer.as_asgi())`.
 
-    path("ws/stock/", StockConsumer.as_asgi())
+`copier update` never touches this file.
 """
 
 from django.urls import URLPattern
