@@ -204,9 +204,11 @@ def set_environment() -> None:
 def git(
     *command: str, cwd: Path, stdin: bytes | None = None, ok: tuple[int, ...] = (0,), **env: str
 ) -> bytes:
-    options: Any = {"cwd": cwd, "input": stdin, "capture_output": True}
+    # Else a status would refresh the index, under a lock that stays when git is killed.
+    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", **env}
+    options: Any = {"cwd": cwd, "input": stdin, "capture_output": True, "env": env}
     try:
-        done = subprocess.run(["git", *command], env={**os.environ, **env}, **options)  # noqa: S603, S607
+        done = subprocess.run(["git", *command], **options)  # noqa: S603, S607
     except FileNotFoundError:
         if cwd.is_dir():
             raise Stop(NO_GIT) from None
@@ -530,7 +532,7 @@ def make_plan(
     root = repository.root
     answers, text = recorded(root), (root / ANSWERS).read_bytes()
     source, current = answers["_src_path"], answers["_commit"]
-    if unmerged := paths("diff", "--name-only", "--diff-filter=U", cwd=root):
+    if unmerged := paths("diff-files", "--name-only", "--diff-filter=U", cwd=root):
         raise unfinished({*unmerged})
     with tempfile.TemporaryDirectory() as name:
         base, new, folder = Path(name, "base"), Path(name, "new"), Path(name)

@@ -127,6 +127,18 @@ def test_a_kill_at_every_instant(original, tmp_path, record_property, elsewhere)
     record_property("killed", figures(results))
 
 
+def test_a_check_does_not_refresh_the_index(original, tmp_path):
+    """``git status`` would, under a lock that stays when git is killed."""
+    project = original.clone(tmp_path / "project")
+    index = project.path / ".git" / "index"
+    os.utime(project.path / "merged.txt", (10**9, 10**9))
+    before = index.read_bytes()
+
+    assert project.update("check").code == 0
+
+    assert index.read_bytes() == before
+
+
 def killed_after(project, wait, from_writing: bool, whole: bool) -> float | None:
     """Apply in a child that is killed after a time; None when it has ended before. Its group, or it alone."""
     reader, writer = os.pipe()
