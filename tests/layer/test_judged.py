@@ -1,7 +1,7 @@
 """Random suites: each test finds what its fixtures set up, and what is left is named, and nothing else.
 
-A suite changes a few values in tests and in fixtures of each scope; some of them undo it. A model of ten
-lines says what each test has to find and which leaks there are.
+A suite changes a few values in tests and in fixtures of each scope; some of them undo it. ``Suite`` keeps the
+values while it writes the files, and so knows what each test has to find and which leaks there are.
 """
 
 import json
@@ -105,6 +105,8 @@ from django.conf import settings
 from django.test import SimpleTestCase, override_settings
 """
 SCOPES = ("session", "module", "class")
+# The last statement of a test, and its outcome.
+ENDS = {"pass": "passed", "pytest.fail()": "failed", "pytest.skip()": "skipped"}
 
 
 class Kind(NamedTuple):
@@ -290,7 +292,7 @@ class Suite:
             change = self.change("leak", "undo", "context", *(["patch"] if fixtures else []))
             changes[change.kind.key] = change
         end = self.random.choice(["pass"] * 4 + ["pytest.fail()", "pytest.skip()"])
-        self.outcomes[{"pass": "passed"}.get(end, "skipped" if "skip" in end else "failed")] += 1
+        self.outcomes[ENDS[end]] += 1
         body = [end]
         for change in changes.values():
             body = change.lines("monkeypatch", body)

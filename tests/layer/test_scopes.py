@@ -285,7 +285,7 @@ INNOCENT = {
         class TestA:
             def test_one(self): assert shop_state.mode == 'x'
         """,
-    "MonkeyPatch of the module, session and class, used by another fixture": """
+    "a MonkeyPatch of the module or session, used by another fixture": """
         @pytest.fixture(scope='session')
         def monkeysession():
             patch = pytest.MonkeyPatch()

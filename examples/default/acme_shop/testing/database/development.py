@@ -75,6 +75,7 @@ class DevelopmentDatabases:
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Remember the file and line of a django_db_setup that does not request the one it overrides."""
         overrides = fixturedef.argname == "django_db_setup" not in fixturedef.argnames
-        is_theirs = fixturedef.func.__module__.startswith("pytest_django.")
-        if overrides and not is_theirs and (code := getattr(fixturedef.func, "__code__", None)):
+        if not overrides or fixturedef.func.__module__.startswith("pytest_django."):
+            return
+        if code := getattr(fixturedef.func, "__code__", None):
             self.where = f"django_db_setup in {code.co_filename}:{code.co_firstlineno}"
