@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import shapes
-from processes import free_port, wait_until
+from processes import free_port, listening, wait_until
 
 TOKEN = "t" * 32
 COUNT = """
@@ -60,6 +60,8 @@ def serving(project: shapes.Project, log: Path, *options: str, **environ: str) -
                 lambda: b" startup complete" in log.read_bytes() or server.poll() is not None, "no server"
             )
             assert server.poll() is None, log.read_text()
+            # A single process of uvicorn starts the application first, and binds its port then.
+            wait_until(lambda: listening(port), "the server does not listen")
             yield port
         finally:
             with suppress(ProcessLookupError):
