@@ -1,5 +1,7 @@
 """What is blocked on its own line, and what is reset silently."""
 
+import textwrap
+
 import pytest
 
 BLOCKED = [
@@ -8,6 +10,7 @@ BLOCKED = [
         "socket.getaddrinfo('pay.example.com', 443)",
         "A test tried to resolve the host name 'pay.example.com'.",
     ),
+    ("socket.getaddrinfo('9pay.example', 443)", "A test tried to resolve the host name '9pay.example'."),
     ("socket.gethostbyname('pay.example.com')", "A test tried to resolve the host name 'pay.example.com'."),
     (
         "socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
@@ -16,7 +19,9 @@ BLOCKED = [
 ]
 
 
-@pytest.mark.parametrize(("line", "message"), BLOCKED, ids=["connect", "resolve", "by name", "datagram"])
+@pytest.mark.parametrize(
+    ("line", "message"), BLOCKED, ids=["connect", "resolve", "digit", "by name", "datagram"]
+)
 def test_the_network_is_blocked(project, run, line, message):
     project.makepyfile(f"import socket\n\ndef test_it():\n    {line}\n")
 
@@ -54,6 +59,10 @@ def test_loopback_is_allowed(project, run):
                 socket.create_connection(server.getsockname()).close()
                 server.accept()[0].close()
             socket.getaddrinfo('localhost', 80)
+            socket.getaddrinfo('127.1', 80)
+            with socket.socket(type=socket.SOCK_DGRAM) as metrics:
+                metrics.sendto(b'hits:1|c', ('localhost', 8125))
+                metrics.sendto(b'hits:1|c', ('', 8125))
         """
     )
 
@@ -80,6 +89,92 @@ def test_what_production_code_leaves_is_reset(leaks, polluter, victim):
     )
 
     assert leaks(polluter, victim, head=head) == []
+
+
+@pytest.mark.parametrize("name", ["cache", "caches['default']"])
+def test_a_cache_that_production_code_alone_uses_is_reset(leaks, name):
+    code = f"""
+def count():
+    from django.core.cache import cache, caches
+    {name}.get_or_set('n', 0)
+    return {name}.incr('n')
+"""
+
+    assert leaks("prod.count()", "prod.count() == 1", head="import prod", files={"prod": code}) == []
+
+
+STORED = """
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+def store():
+    cache.set('rate', 7)
+    default_storage.save('a.txt', ContentFile(b'1'))
+    default_storage.save('in/b.txt', ContentFile(b'1'))
+
+def check():
+    assert cache.get('rate') == 7
+    assert cache.get('other') is None
+    assert [default_storage.open(name).read() for name in ('a.txt', 'in/b.txt')] == [b'1', b'1']
+    assert default_storage.listdir('in') == ([], ['b.txt'])
+    cache.set_many({'rate': 8, 'other': 1})
+    default_storage.open('a.txt', 'wb').write(b'2')
+    default_storage.delete('in/b.txt')
+    default_storage.save('in/c.txt', ContentFile(b'1'))
+"""
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        """
+        class StoredTests(TestCase):
+            @classmethod
+            def setUpTestData(cls): stored.store()
+            def test_one(self): stored.check()
+            def test_two(self): stored.check()
+        """,
+        """
+        @pytest.fixture(scope='class')
+        def early(): stored.cache.set('early', 1)
+        @pytest.fixture(scope='module')
+        def filled(request): stored.store()
+        @pytest.mark.usefixtures('early', 'filled')
+        class TestStored:
+            def test_one(self): stored.check()
+            def test_two(self): stored.check()
+        def test_three(filled): stored.check()
+        """,
+        """
+        @pytest.fixture(scope='module')
+        def filled(): stored.store()
+        def test_one(request):
+            stored.cache.set('mine', 1)
+            request.getfixturevalue('filled')
+            stored.check()
+        def test_two():
+            stored.check()
+            assert stored.cache.get('mine') is None
+        """,
+    ],
+    ids=["setUpTestData", "fixtures", "asked for by a test"],
+)
+def test_what_a_broader_fixture_stored_stays_until_it_ends(project, run, tests):
+    head = "import pytest, stored\nfrom django.test import TestCase\n"
+    project.makepyfile(
+        stored=STORED,
+        test_a=head + textwrap.dedent(tests),
+        test_b="""
+        from stored import cache, default_storage
+
+        def test_victim():
+            assert cache.get('rate') is None
+            assert default_storage.listdir('') == ([], [])
+        """,
+    )
+
+    run("-p", "no:randomly").assert_outcomes(passed=tests.count("def test_") + 1)
 
 
 def test_the_memory_of_content_types_is_reset(leaks):

@@ -163,22 +163,25 @@ def test_an_error_in_a_reset_fails_that_test_alone(project, run):
     """A cache that raises is not there for the test either; every other test runs as without us."""
     project.makepyfile(
         broken="""
-        from django.core.cache.backends.locmem import LocMemCache
+        from django.contrib.contenttypes.models import ContentTypeManager
 
-        class Cache(LocMemCache):
-            fail = False
-            def clear(self):
-                if Cache.fail:
-                    Cache.fail = False
-                    raise OSError('cache is gone')
+        fail = False
+        clear_cache = ContentTypeManager.clear_cache
+
+        def broken(manager):
+            global fail
+            if fail:
+                fail = False
+                raise OSError('the cache is gone')
+            clear_cache(manager)
         """,
         test_it="""
         import broken, pytest
-        from django.core.cache import cache
+
+        broken.ContentTypeManager.clear_cache = broken.broken
 
         def test_one():
-            cache.get('a')
-            broken.Cache.fail = True
+            broken.fail = True
 
         def test_two(tmp_path):
             pass
@@ -187,14 +190,36 @@ def test_an_error_in_a_reset_fails_that_test_alone(project, run):
             pass
         """,
     )
-    append(project.path / "settings.py", "CACHES = {'default': {'BACKEND': 'broken.Cache'}}")
-    append(project.path / "tox.ini", "isolation_keep = attributes:broken.Cache.fail")
+    append(project.path / "tox.ini", "isolation_keep = attributes:broken.fail")
 
     result = run()
 
     assert result.parseoutcomes() == {"passed": 2, "errors": 1}
-    assert "OSError: cache is gone" in str(result.stdout)
+    assert "OSError: the cache is gone" in str(result.stdout)
     assert "ERROR test_it.py::test_two" in str(result.stdout)
+
+
+def test_an_error_in_what_hears_of_an_event_reaches_no_test(project, run):
+    project.makepyfile(
+        plug="""
+        from hermetic.probes.files import Files
+
+        def touched(self, path):
+            raise OSError('gone')
+
+        Files.touched = touched
+        """,
+        test_it="""
+        from pathlib import Path
+
+        def test_one(): Path('a').write_text('x')
+        """,
+    )
+
+    result = run("-p", "plug")
+
+    result.assert_outcomes(passed=1)
+    assert "isolation: this part failed and is off: files: OSError: gone" in str(result.stdout)
 
 
 @pytest.mark.parametrize("moment", ["note", "leaks"])

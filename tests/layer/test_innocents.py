@@ -144,6 +144,21 @@ PATTERNS = {
         "prod.enter('acme')",
         "prod.tenant.get() is None",
     ),
+    "a frozen object that keeps a value": (
+        """
+        from dataclasses import dataclass
+        from functools import cached_property
+        @dataclass(frozen=True)
+        class Config:
+            name: str = 'x'
+            @cached_property
+            def url(self): return [self.name]
+        config = Config()
+        def use(): config.url.append('y')
+        """,
+        "prod.use()",
+        "prod.config.url == ['x']",
+    ),
     "feature flags that are loaded once": (
         """
         class Flags:

@@ -1,5 +1,6 @@
 """Files, sockets, threads, subprocesses, tasks, clocks and patches that outlive their test."""
 
+import sys
 import textwrap
 
 import pytest
@@ -99,6 +100,53 @@ def test_sockets(leaks, made, line):
 
 def test_a_closed_socket_is_innocent(leaks):
     assert leaks("with socket.create_server(('127.0.0.1', 0)): pass") == []
+
+
+POOL = """
+import http.client, http.server, threading
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *args): pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server.daemon_threads = True
+threading.Thread(target=server.serve_forever, daemon=True).start()
+_kept = []
+
+def get():
+    if not _kept:
+        _kept.append(http.client.HTTPConnection(*server.server_address))
+    _kept[0].request("GET", "/")
+    return _kept[0].getresponse().read()
+"""
+
+
+def test_the_connection_that_production_code_keeps_is_innocent(leaks):
+    """As a pool does. It is not closed either: a module-level session would use the closed socket again."""
+    assert leaks("assert api.get() == b''", "api.get() == b''", head="import api", files={"api": POOL}) == []
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="get_event_loop() makes no loop any more")
+def test_the_current_event_loop_is_innocent_and_works_on(leaks):
+    head = (
+        "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\nrun = asyncio.get_event_loop"
+    )
+    code = "run().run_until_complete(asyncio.wait_for(asyncio.to_thread(time.sleep, 0.05), 5))"
+
+    assert leaks(code, f"{code} is None", head=head) == []
+
+
+def test_an_event_loop_is_closed_whole(leaks):
+    polluter = "asyncio.set_event_loop(asyncio.new_event_loop()); sys.kept.append(asyncio.get_event_loop())"
+
+    assert leaks(polluter, "sys.kept[0].is_closed()", head="sys.kept = []", options=KEPT) == [
+        "sockets:event loop (not closed): close it, or use asyncio.run()"
+    ]
 
 
 def test_a_thread_is_named(leaks):

@@ -4,9 +4,10 @@ import pytest
 
 SHOP = "mode = 'test'\nrates = {}\n"
 VICTIM = """
-import os, shop_state
+import os, shop_first, shop_state
 
 def test_victim():
+    assert shop_first.mode == 'test'
     assert 'MODE' not in os.environ
     assert shop_state.mode == 'test'
 """
@@ -100,6 +101,46 @@ LEAKING = {
         "setup_module in test_a.py",
         "undo it in teardown_module",
     ),
+    "setUpModule": (
+        """
+        def setUpModule():
+            os.environ['MODE'] = 'x'
+        def tearDownModule():
+            pass
+        def test_one():
+            assert os.environ['MODE'] == 'x'
+        """,
+        "setUpModule in test_a.py",
+        "undo it in tearDownModule",
+    ),
+    "a decorated fixture": (
+        """
+        from unittest import mock
+        @pytest.fixture(autouse=True, scope='module')
+        @mock.patch('shop_state.mode', 'x')
+        def mode():
+            os.environ['MODE'] = 'x'
+        def test_one():
+            assert os.environ['MODE'] == 'x'
+        """,
+        "the module fixture 'mode' in test_a.py",
+        "undo it in the fixture, after its yield",
+    ),
+    "a decorated setUpClass": (
+        """
+        from django.test import override_settings
+        class TestA(TestCase):
+            @classmethod
+            @override_settings(PAGE_SIZE=1)
+            def setUpClass(cls):
+                super().setUpClass()
+                os.environ['MODE'] = 'x'
+            def test_one(self):
+                assert os.environ['MODE'] == 'x'
+        """,
+        "TestA.setUpClass in test_a.py",
+        "undo it in tearDownClass",
+    ),
     "a teardown": (
         """
         @pytest.fixture(autouse=True, scope='module')
@@ -141,7 +182,7 @@ def two_modules(project, run):
     """A function: the code of test_a.py -> the result of a run of it and of a module of victims."""
 
     def get(code, *options):
-        project.makepyfile(shop_state=SHOP, test_b=VICTIM)
+        project.makepyfile(shop_state=SHOP, shop_first=SHOP, shop_second=SHOP, test_b=VICTIM)
         project.makepyfile(test_a=code)
         file = project.path / "test_a.py"
         file.write_text(IMPORTS + file.read_text())
@@ -324,6 +365,29 @@ INNOCENT = {
         class TestA:
             def test_one(self, of_class): assert shop_state.mode == 'y'
         def test_two(): assert shop_state.mode == 'x'
+        """,
+    "a patch that is the first to import its module": """
+        from unittest import mock
+        @pytest.fixture(autouse=True, scope='module')
+        def of_module():
+            with mock.patch('shop_first.mode', 'x'):
+                yield
+        class TestA(TestCase):
+            @classmethod
+            def setUpClass(cls):
+                super().setUpClass()
+                cls.patch = mock.patch('shop_second.mode', 'x')
+                cls.patch.start()
+            @classmethod
+            def tearDownClass(cls):
+                cls.patch.stop()
+                super().tearDownClass()
+            def test_one(self):
+                import shop_first, shop_second
+                assert shop_first.mode == shop_second.mode == 'x'
+        def test_two():
+            import shop_second
+            assert shop_second.mode == 'test'
         """,
     "addClassCleanup": """
         class TestA(TestCase):

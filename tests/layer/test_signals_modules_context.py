@@ -55,6 +55,30 @@ def test_a_context_variable_of_a_test_ends_with_it(leaks):
     assert leaks("shop.tenant.set('acme')", "shop.tenant.get() == 'none'") == []
 
 
+@pytest.mark.parametrize(
+    "reset",
+    ["for token in tokens: shop.tenant.reset(token)", "[*map(partial(shop.tenant.reset), tokens)]"],
+    ids=["by a call", "by a function"],
+)
+def test_a_factory_fixture_resets_the_variables_that_the_test_set_through_it(leaks, reset):
+    head = f"""
+    from functools import partial
+    @pytest.fixture
+    def as_tenant():
+        tokens = []
+        yield lambda name: tokens.append(shop.tenant.set(name))
+        {reset}
+    """
+
+    assert leaks("as_tenant('a')", "shop.tenant.get() == 'none'", head=head, fixtures="as_tenant") == []
+
+
+def test_without_a_factory_a_variable_of_such_a_file_is_reset_silently(leaks):
+    head = "def as_tenant(token): shop.tenant.reset(token)"
+
+    assert leaks("shop.tenant.set('acme')", "shop.tenant.get() == 'none'", head=head) == []
+
+
 def test_a_context_variable_of_a_fixture_is_reset(leaks):
     head = "@pytest.fixture\ndef acme():\n    shop.tenant.set('acme')"
 

@@ -159,6 +159,19 @@ def stored_files(storage: Any) -> dict[str, Any]:
 
 
 @seen_in("Django 5.2 to 6.1")
+def files_of_folder(node: Any) -> dict[str, Any] | None:
+    """What a folder of an InMemoryStorage holds; None of anything else."""
+    return getattr(node, "_children", None)
+
+
+@seen_in("Django 5.2 to 6.1")
+def memory_caches() -> list[dict[str, Any]]:
+    """What all caches of the backend LocMemCache hold, whichever instance filled them, and until when."""
+    backend = import_module("django.core.cache.backends.locmem")
+    return [*backend._caches.values(), *backend._expire_info.values()]
+
+
+@seen_in("Django 5.2 to 6.1")
 def settings_object() -> Any:
     """The object that ``settings`` reads from; ``override_settings`` puts another in its place."""
     return import_module("django.conf").settings._wrapped

@@ -110,6 +110,10 @@ class TestCode:
         """Whether one of these names stands anywhere in the code of the test."""
         return any({*names} & one.mentioned for one in self.code())
 
+    def resets_variables(self) -> bool:
+        """Whether it resets a context variable by its token, which works in one context alone."""
+        return any(one.resets_variables for one in self.code())
+
     def read(self, file: Path) -> "Changes":
         if file not in self.files:
             if str(file) not in self.modules:
@@ -186,6 +190,7 @@ class Changes:
         in_calls = (node for node in nodes if isinstance(node, ast.Call))
         self.patched = {name for node in in_calls for name in changed_by(node, shared)}
         self.calls = {name for node in nodes for name in called_by(node)}
+        self.resets_variables = any(map(is_reset, nodes))
         imported = [node.names for node in nodes if isinstance(node, ast.ImportFrom)]
         self.mentioned = {one.name for names in imported for one in names}
         self.mentioned |= {last_name(node) for node in every}
@@ -254,6 +259,14 @@ def is_dynamic(node: ast.AST) -> bool:
             return False
         return not (isinstance(node.args[1], ast.Constant) or last_name(node.args[0]) == "self")
     return name in INSTALLERS
+
+
+def is_reset(node: ast.AST) -> bool:
+    """``tenant.reset(token)``, or ``partial(tenant.reset, token)``."""
+    if not isinstance(node, ast.Call):
+        return False
+    functions = [node.func] if len(node.args) == 1 else []
+    return any(getattr(one, "attr", "") == "reset" for one in [*functions, *node.args])
 
 
 def of_target(node: ast.AST, shared: set[str]) -> Iterator[str]:

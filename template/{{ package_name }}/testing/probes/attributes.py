@@ -14,7 +14,7 @@ from .. import compat
 from ..leaks import ABSENT, Leak, change
 from ..testcode import TestCode
 from .base import Probe, is_private
-from .namespace import PLAIN, Namespace, Settings, fills_itself, grew, is_given_up
+from .namespace import PLAIN, Namespace, Settings, fills_itself, grew, is_given_up, put, remove
 from .project import Project
 
 OVERRIDDEN = "overridden, not undone"
@@ -249,9 +249,9 @@ def is_effective(owner: Any, key: str, value: Any) -> bool:
     if not fills_itself(owner):
         return False
     try:
-        delattr(owner, key)
+        remove(owner, key)
         return is_refilled(owner, key, value)
     except Exception:  # It does not let go of it.
         return False
     finally:
-        setattr(owner, key, value)
+        put(owner, key, value)

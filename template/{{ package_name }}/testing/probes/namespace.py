@@ -129,9 +129,9 @@ class Namespace:
 
     def put(self, key: str, value: Any) -> None:
         if value is ABSENT:
-            delattr(self.owner, key)
+            remove(self.owner, key)
         elif self.vars.get(key, ABSENT) is not value:
-            setattr(self.owner, key, value)
+            put(self.owner, key, value)
 
 
 class Settings(Namespace):
@@ -153,6 +153,21 @@ class Settings(Namespace):
             setattr(settings, key, value)
         sent = None if value is ABSENT else value
         setting_changed.send(type(self.owner), setting=key, value=sent, enter=False)
+
+
+def put(owner: Any, key: str, value: Any) -> None:
+    """Set an attribute. An object may refuse, like a frozen dataclass, so its ``__dict__`` gets it."""
+    if isinstance(owner, type | ModuleType):
+        setattr(owner, key, value)
+    else:
+        vars(owner)[key] = value
+
+
+def remove(owner: Any, key: str) -> None:
+    if isinstance(owner, type | ModuleType):
+        delattr(owner, key)
+    else:
+        del vars(owner)[key]
 
 
 def fills_itself(owner: Any) -> bool:
