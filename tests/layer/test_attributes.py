@@ -279,3 +279,52 @@ def test_an_object_is_named_after_the_module_that_defines_it(leaks):
     )
 
     assert line.startswith("attributes:zettings.api.page (unset → 3)")
+
+
+CLEANED = {
+    "a class": """
+        from unittest import TestCase
+        removed = []
+        class TestMade(TestCase):
+            made = []
+            @classmethod
+            def tearDownClass(cls): {undo}
+            def test_one(self): type(self).made.append('one')
+            def test_two(self): self.made.append('two')
+        def test_last(): assert {undone}
+        """,
+    "a module": """
+        import removed
+        made = []
+        def teardown_module(): {undo}
+        def test_one(): made.append('one')
+        def test_two(): made.append('two')
+        """,
+}
+
+
+@pytest.mark.parametrize(
+    ("owner", "undo"), [("a class", "removed.extend(cls.made)"), ("a module", "removed.names.extend(made)")]
+)
+def test_what_the_teardown_of_its_owner_cleans_up_is_innocent(project, run, owner, undo):
+    """A list of what the tests have made: without it, the teardown would clean up nothing."""
+    code = CLEANED[owner].format(undo=undo, undone="removed == ['one', 'two']")
+    last = "import removed\ndef test_last(): assert removed.names == ['one', 'two']"
+    project.makepyfile(removed="names = []", test_a=code, test_b=last)
+
+    result = run(
+        "-p",
+        "no:randomly",
+        "-o",
+        "isolation_keep=attributes:removed.names",
+        *(["test_a.py"] if owner == "a class" else []),
+    )
+
+    assert not {"failed", "errors"} & {*result.parseoutcomes()}, str(result.stdout)
+
+
+def test_what_no_teardown_cleans_up_is_named(project, run):
+    code = CLEANED["a module"].format(undo="pass", undone="True")
+    project.makepyfile(removed="names = []", test_a=code)
+
+    assert run().parseoutcomes()["errors"] == 2
