@@ -19,6 +19,7 @@ import pytest
 from django.apps import apps
 
 from .places import MUTATORS, Finder, targets
+from .variables import NAMES, variables
 
 LAYER = Path(__file__).parent
 # Calls that may change attributes whose names the file does not spell.
@@ -110,6 +111,10 @@ class TestCode:
         """Whether one of these names stands anywhere in the code of the test."""
         return any({*names} & one.mentioned for one in self.code())
 
+    def sets(self, variable: str) -> bool:
+        """Whether it may set that environment variable."""
+        return any({variable, None} & one.variables for one in self.code())
+
     def read(self, file: Path) -> "Changes":
         if file not in self.files:
             if str(file) not in self.modules:
@@ -189,6 +194,9 @@ class Changes:
         imported = [node.names for node in nodes if isinstance(node, ast.ImportFrom)]
         self.mentioned = {one.name for names in imported for one in names}
         self.mentioned |= {last_name(node) for node in every}
+        self.variables: set[str | None] = set()  # Of the environment; None: any.
+        if NAMES & self.mentioned:
+            self.variables = variables(every, self.finder.imports)
 
     def helpers(self, root: Path) -> list[Path]:
         """The files that it imports from the folders of tests."""
