@@ -19,7 +19,7 @@ import pytest
 from django.apps import apps
 
 from .places import MUTATORS, Finder, targets
-from .variables import NAMES, variables
+from .variables import NAMES, dotted, variables
 
 LAYER = Path(__file__).parent
 # Calls that may change attributes whose names the file does not spell.
@@ -103,12 +103,16 @@ class TestCode:
         defined = file in {str(one.file) for one in code}
         return defined or isinstance(value, Mock) or self.calls("reload")
 
+    def spells(self, name: str) -> bool:
+        """Whether the test or its helpers change something of that name."""
+        return any(name in one.names for one in self.code())
+
     def calls(self, *names: str) -> bool:
         """Whether the code of the test calls one of these names, or derives a class from it."""
         return any({*names} & one.calls for one in self.found)
 
     def mentions(self, *names: str) -> bool:
-        """Whether one of these names stands anywhere in the code of the test."""
+        """Whether one of these names, also ``os.chdir``, stands anywhere in the code of the test."""
         return any({*names} & one.mentioned for one in self.code())
 
     def sets(self, variable: str) -> bool:
@@ -194,9 +198,12 @@ class Changes:
         imported = [node.names for node in nodes if isinstance(node, ast.ImportFrom)]
         self.mentioned = {one.name for names in imported for one in names}
         self.mentioned |= {last_name(node) for node in every}
+        known = self.finder.imports
+        self.mentioned |= {*known.values()}
+        self.mentioned |= {dotted(node, known) for node in every if type(node) is ast.Attribute}
         self.variables: set[str | None] = set()  # Of the environment; None: any.
         if NAMES & self.mentioned:
-            self.variables = variables(every, self.finder.imports)
+            self.variables = variables(every, known)
 
     def helpers(self, root: Path) -> list[Path]:
         """The files that it imports from the folders of tests."""

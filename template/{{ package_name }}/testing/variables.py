@@ -37,10 +37,11 @@ def variables(nodes: list[ast.AST], imports: dict[str, str]) -> set[str | None]:
 
 def is_environment(node: ast.AST, imports: dict[str, str]) -> bool:
     """``os.environ``, not that of a request."""
-    if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb"):
-        owner = name_of(node.value)
-        return imports.get(owner, owner) == "os"
-    return imports.get(getattr(node, "id", "")) in ("os.environ", "os.environb")
+    if isinstance(node, ast.Attribute):
+        name = dotted(node, imports)
+    else:
+        name = imports.get(getattr(node, "id", ""), "")
+    return name in ("os.environ", "os.environb")
 
 
 def by_call(node: ast.Call) -> Iterator[str | None]:
@@ -112,6 +113,12 @@ def keys(
 def constant(node: ast.AST | None) -> str | None:
     value = node.value if isinstance(node, ast.Constant) else None
     return os.fsdecode(value) if isinstance(value, str | bytes) else None
+
+
+def dotted(node: ast.Attribute, imports: dict[str, str]) -> str:
+    """``os.environ``, whatever name the file gives to ``os``."""
+    owner = name_of(node.value)
+    return f"{imports.get(owner, owner)}.{node.attr}"
 
 
 def name_of(node: Any) -> str:

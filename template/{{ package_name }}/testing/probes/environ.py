@@ -24,7 +24,7 @@ class Environ(Snapshot):
     def __init__(self, tests: TestCode) -> None:
         super().__init__()
         self.tests = tests
-        self.encoded = compat.encoded_environ()
+        self.environ, self.encoded = os.environ, compat.encoded_environ()
 
     def now(self) -> dict[Any, Any]:
         now = self.encoded.copy()
@@ -44,9 +44,9 @@ class Environ(Snapshot):
         )
 
     def put(self, part: str, value: Any) -> None:
-        os.environ.pop(part, None)
+        self.environ.pop(part, None)  # A test may have replaced os.environ, too.
         if value is not ABSENT:
-            os.environ[part] = value
+            self.environ[part] = value
         if part == "TZ":
             time.tzset()
 
