@@ -28,7 +28,7 @@ REMEDIES = {
 }
 # What code names that sets a part of the process. An object of a module is assigned or filled instead.
 SETTERS = {
-    "cwd": ("os.chdir", "os.fchdir", "tmpdir.chdir", "tmp_path.chdir"),
+    "cwd": ("os.chdir", "os.fchdir", "tmpdir.chdir"),
     "recursion limit": ("sys.setrecursionlimit",),
     "umask": ("os.umask",),
     "locale": ("locale.setlocale", "locale.resetlocale"),
