@@ -218,6 +218,14 @@ def test_patches(leaks):
     ]
 
 
+def test_a_patch_of_an_object_is_named_after_its_class(leaks):
+    polluter, head = "mock.patch.object(service, 'call').start()", "service = shop.Service()"
+
+    (line,) = leaks(polluter, "service.call() == 'real'", head=head)
+
+    assert line.startswith("patches:shop.Service.call (still patched)")
+
+
 def test_a_patch_that_ends_is_innocent(leaks):
     assert leaks("with mock.patch('shop.new_id'): pass") == []
 

@@ -16,8 +16,8 @@ from django.urls import clear_url_caches
 
 from .. import compat
 from ..leaks import ABSENT
-from ..places import targets
-from ..testcode import file_of, last_name, parsed
+from ..places import last_name, targets
+from ..testcode import file_of, parsed
 
 CONTAINERS = (dict, list, set, defaultdict, OrderedDict, Counter)
 PLAIN = {bool, int, float, str, bytes, tuple, type(None), *CONTAINERS}
