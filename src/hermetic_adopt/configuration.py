@@ -40,8 +40,7 @@ def edit(root: Path, file: Path | None, options: dict[str, Any]) -> Edit | None:
         return new(root, options)
     with file.open(encoding="utf-8", newline="") as opened:
         before = opened.read()
-    is_toml, headers = file.suffix == ".toml", HEADERS.get(file.name, ())
-    parse: Callable[[str, str], dict[str, Any]] = of_toml if is_toml else of_ini
+    is_toml, headers, parse = file.suffix == ".toml", HEADERS.get(file.name, ()), parser(file)
     for header in headers:
         has = parse(before, header)
         line = re.search(rf"^{re.escape(header)}[ \t]*(?:#[^\r\n]*)?\r?\n", before, re.MULTILINE)
@@ -58,6 +57,14 @@ def edit(root: Path, file: Path | None, options: dict[str, Any]) -> Edit | None:
             return Edit(file, before, after)
     wanted = "\n        ".join(lines(options, is_toml))
     raise NotSure(f"add to the table of pytest in {file.name}:\n        {wanted}")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """What the file says to pytest."""
+    found, text = {}, file.read_text(encoding="utf-8")
+    for header in HEADERS.get(file.name, ()):
+        found |= parser(file)(text, header)
+    return found
 
 
 def has_table(file: Path) -> bool:
@@ -96,6 +103,10 @@ def quoted(value: Any) -> str:
 
 def as_list(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
+
+
+def parser(file: Path) -> Callable[[str, str], dict[str, Any]]:
+    return of_toml if file.suffix == ".toml" else of_ini
 
 
 def of_toml(text: str, header: str) -> dict[str, Any]:

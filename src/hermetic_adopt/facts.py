@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from . import configuration
+
 TARGET = "HERMETIC_FACTS"
 PACKAGES = ("hermetic-django", "django", "pytest", "pytest-django")
 LINES = 12  # The end of a traceback says what is wrong.
@@ -28,7 +30,8 @@ def of(folder: Path, *options: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary, "facts.json")
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", __name__, *options],
+            # The project may make warnings errors, like the one that a line of adopt's prevents.
+            [sys.executable, "-m", "pytest", "-p", __name__, "-W", "ignore", *options],
             cwd=folder,
             env={**os.environ, TARGET: str(target)},
             stdout=subprocess.PIPE,
@@ -96,7 +99,8 @@ def asyncio_mode(config: Any) -> str | None:
     if (mode := ini(config, "asyncio_mode")) is None:
         return None
     chosen = config.getoption("asyncio_mode", default=None)
-    return chosen or (mode if "asyncio_mode" in config.inicfg else "unset")
+    written = config.inipath and "asyncio_mode" in configuration.read(config.inipath)
+    return chosen or (mode if written else "unset")
 
 
 def installed(package: str) -> str | None:

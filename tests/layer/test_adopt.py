@@ -213,6 +213,19 @@ def test_the_mode_of_async_tests_that_a_project_chose_stays(tmp_path):
     assert "ok       async tests" in project.hermetic("doctor").stdout
 
 
+@pytest.mark.parametrize("line", ["filterwarnings = error", "addopts = -W error"])
+def test_warnings_that_are_errors_stop_neither_command(tmp_path, line):
+    files = {**LAYOUTS["pytest.ini"], "pytest.ini": INI.replace("addopts = -q", line)}
+    project = Project(tmp_path, files)
+
+    before, done = project.hermetic("doctor"), project.hermetic("adopt")
+    after = project.hermetic("doctor")
+
+    assert "missing  async tests" in before.stdout
+    assert done.returncode == 0, done.stdout
+    assert "ok       async tests" in after.stdout
+
+
 MANAGE = {"manage.py": 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.dev")\n'}
 OTHER = 'raise SystemExit("the settings of development")\n'
 
