@@ -133,12 +133,9 @@ def main(folder: Path, dry_run: bool) -> int:
         print(f"Found: {'; '.join(made.found)}.\n")
     for edit in made.edits:
         name = edit.file.relative_to(root) if edit.file.is_relative_to(root) else edit.file
-        lines = ((edit.before or "").splitlines(True), edit.after.splitlines(True))
-        print(
-            "".join(
-                difflib.unified_diff(*lines, "/dev/null" if edit.before is None else f"a/{name}", f"b/{name}")
-            )
-        )
+        before = "/dev/null" if edit.before is None else f"a/{name}"
+        lines = ((edit.before or "").splitlines(), edit.after.splitlines())
+        print("\n".join(difflib.unified_diff(*lines, before, f"b/{name}", lineterm="")) + "\n")
         if not dry_run:
             with edit.file.open("w", encoding="utf-8", newline="") as opened:
                 opened.write(edit.after)

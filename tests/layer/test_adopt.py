@@ -65,6 +65,24 @@ LAYOUTS = {
         "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
         "pyproject.toml": '[project]\nname = "shop"\n\n[tool.other]\na = 1\n',
     },
+    "unittest style, a pyproject.toml with CRLF and no end of line": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+        "pyproject.toml": '[project]\r\nname = "shop"',
+    },
+    "an empty pytest.ini": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+        "pytest.ini": "",
+    },
+    "a header without an end of line, after a BOM": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+        "pytest.ini": "\ufeff[pytest]",
+    },
     "unittest style, manage.py alone": {
         **CODE,
         "shop/settings.py": SETTINGS,
@@ -128,10 +146,13 @@ def test_adopt_writes_no_line_of_theirs_and_the_suite_runs(tmp_path, layout):
     project = Project(tmp_path, LAYOUTS[layout])
 
     done = project.hermetic("adopt")
-    removed = [one for one in project.diff() if one.startswith("-") and not one.startswith("---")]
     suite = project.pytest()
 
-    assert (done.returncode, removed) == (0, []), done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name, text in LAYOUTS[layout].items():
+        written = (tmp_path / name).read_bytes()
+        assert [line for line in text.encode().splitlines(keepends=True) if line not in written] == []
+        assert "\r\n" not in text or written.count(b"\n") == written.count(b"\r\n")
     assert "For a person to merge" not in done.stdout
     assert suite.returncode == 0, suite.stdout
     assert "1 test: environ:LEFT (unset → '1'): use monkeypatch.setenv()" in suite.stdout
@@ -153,6 +174,19 @@ def test_twice_changes_nothing_and_one_command_undoes_it(tmp_path, layout):
     assert project.changes()
     project.run("sh", "-c", undo)
     assert project.changes() == ""
+
+
+@pytest.mark.parametrize("pyproject", [True, False])
+def test_each_name_of_a_test_file_is_found_where_nothing_configured_pytest(tmp_path, pyproject):
+    """pytest's own patterns and Django's, whose runner takes tests.py."""
+    files = dict(LAYOUTS["unittest style, a pyproject.toml of other tools"])
+    if not pyproject:
+        del files["pyproject.toml"]
+    files |= dict.fromkeys(("tests/it_test.py", "shop/tests.py"), "def test_it():\n    pass\n")
+    project = Project(tmp_path, files)
+    project.hermetic("adopt")
+
+    assert "3 passed" in project.pytest().stdout
 
 
 def test_a_dry_run_shows_the_same_and_writes_nothing(tmp_path):
