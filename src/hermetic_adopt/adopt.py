@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,15 +137,16 @@ def main(folder: Path, dry_run: bool) -> int:
         before = "/dev/null" if edit.before is None else f"a/{name}"
         lines = ((edit.before or "").splitlines(), edit.after.splitlines())
         print("\n".join(difflib.unified_diff(*lines, before, f"b/{name}", lineterm="")) + "\n")
-        if not dry_run:
-            with edit.file.open("w", encoding="utf-8", newline="") as opened:
-                opened.write(edit.after)
     if not made.edits:
         print("Nothing to add.")
     elif dry_run:
         print("Nothing was written (--dry-run).")
     else:
-        undo(root, made.edits)
+        told = undo(root, made.edits)
+        for edit in made.edits:
+            with edit.file.open("w", encoding="utf-8", newline="") as opened:
+                opened.write(edit.after)
+        print(f"Written. {told}")
     if made.person:
         print("\nFor a person to merge:")
         for number, line in enumerate(made.person, 1):
@@ -153,15 +155,30 @@ def main(folder: Path, dry_run: bool) -> int:
     return 0
 
 
-def undo(root: Path, edits: list[configuration.Edit]) -> None:
-    """The command that undoes it; the index stays as it is, or `git stash` would fail."""
-    done = subprocess.run(["git", "rev-parse", "--is-inside-work-tree"], cwd=root, capture_output=True)
-    if done.returncode == 0:
-        names: dict[bool, list[str]] = {False: [], True: []}
-        for edit in edits:
-            names[edit.before is None].append(os.path.relpath(edit.file, root))
-        commands = [f"git checkout HEAD -- {' '.join(names[False])}"] if names[False] else []
-        commands += [f"git clean -f -- {' '.join(names[True])}"] if names[True] else []
-        print(f"Written. To undo it:\n\n    {' && '.join(commands)}")
-    else:
-        print("Written. This folder is not in git: to undo it, remove these lines and files.")
+def undo(root: Path, edits: list[configuration.Edit]) -> str:
+    """How to undo it, asked before it is done; the index stays as it is, or `git stash` would fail."""
+    if not git(root, "rev-parse", "--is-inside-work-tree"):
+        return "This folder is not in git: to undo it, remove these lines and files."
+    new, committed, by_hand = [], [], []
+    for edit in edits:
+        name = os.path.relpath(edit.file, root)
+        is_tracked = git(root, "ls-files", "--error-unmatch", "--", name)
+        is_same = is_tracked and git(root, "diff", "--quiet", "HEAD", "--", name)
+        (new if edit.before is None else committed if is_same else by_hand).append(name)
+    start = ["git"] if root.samefile(Path.cwd()) else ["git", "-C", str(root)]
+    commands = [shlex.join([*start, "checkout", "HEAD", "--", *committed])] if committed else []
+    commands += [shlex.join([*start, "clean", "-f", "--", *new])] if new else []
+    told = [f"To undo it:\n\n    {' && '.join(commands)}"] if commands else []
+    told += [
+        f"{'Then' if told else 'To undo it,'} remove the lines above from {name} by hand, "
+        "since it has changes that are not committed."
+        for name in by_hand
+    ]
+    return "\n\n".join(told)
+
+
+def git(root: Path, *command: str) -> bool:
+    try:
+        return subprocess.run(["git", *command], cwd=root, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False

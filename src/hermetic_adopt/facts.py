@@ -37,6 +37,7 @@ def of(folder: Path, *options: str) -> dict[str, Any]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
         )
         if not target.exists():
             raise Unknown("\n".join(done.stdout.strip().splitlines()[-LINES:]))

@@ -40,6 +40,12 @@ addopts = [
 [tool.other]
 a = 1
 """
+SOURCE = {
+    **{f"src/{name}" if name.startswith("shop") else name: text for name, text in CODE.items()},
+    "src/shop/settings/__init__.py": "",
+    "src/shop/settings/test.py": SETTINGS,
+    "pyproject.toml": TOML,
+}
 LAYOUTS = {
     "pytest.ini": {**CODE, "shop/settings.py": SETTINGS, "pytest.ini": INI},
     "setup.cfg": {
@@ -48,12 +54,7 @@ LAYOUTS = {
         "setup.cfg": INI.replace("[pytest]", "[tool:pytest]"),
     },
     "tox.ini with CRLF": {**CODE, "shop/settings.py": SETTINGS, "tox.ini": INI.replace("\n", "\r\n")},
-    "pyproject.toml, a settings package, src": {
-        **{f"src/{name}" if name.startswith("shop") else name: text for name, text in CODE.items()},
-        "src/shop/settings/__init__.py": "",
-        "src/shop/settings/test.py": SETTINGS,
-        "pyproject.toml": TOML,
-    },
+    "pyproject.toml, a settings package, src": SOURCE,
     "native TOML": {
         **CODE,
         "shop/settings.py": SETTINGS,
@@ -127,6 +128,11 @@ class Project:
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "pytest", *arguments)
 
+    def undo(self, shown: str) -> None:
+        """Run the command that adopt printed."""
+        (command,) = [line.strip() for line in shown.splitlines() if line.strip().startswith("git ")]
+        self.run("sh", "-c", command)
+
     def changes(self) -> str:
         return self.run("git", "status", "--short", "--untracked-files=all").stdout
 
@@ -170,10 +176,58 @@ def test_twice_changes_nothing_and_one_command_undoes_it(tmp_path, layout):
 
     assert "Nothing to add." in project.hermetic("adopt").stdout
     assert all(file.read_bytes() == content for file, content in files.items())
-    (undo,) = [line.strip() for line in first.stdout.splitlines() if line.strip().startswith("git c")]
     assert project.changes()
-    project.run("sh", "-c", undo)
+    project.undo(first.stdout)
     assert project.changes() == ""
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_the_command_undoes_no_work_that_is_not_committed(tmp_path, tracked):
+    """Like the line that `uv add --dev` writes before."""
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+    file = tmp_path / "pytest.ini"
+    file.write_text(f"{INI}markers = theirs\n")
+    if not tracked:
+        project.run("git", "rm", "--cached", "pytest.ini")
+
+    shown = project.hermetic("adopt").stdout
+    project.undo(shown)
+
+    assert "markers = theirs" in file.read_text()
+    assert "isolation = warn" in file.read_text()
+    assert not (tmp_path / "shop" / "hermetic_settings.py").exists()
+    assert (
+        "Then remove the lines above from pytest.ini by hand, since it has changes that are not committed."
+        in shown
+    )
+
+
+def test_the_command_undoes_it_from_any_folder_and_with_spaces_in_a_path(tmp_path):
+    names = {name.replace("src/", "the src/"): text for name, text in SOURCE.items()}
+    names["pyproject.toml"] = TOML.replace('"src"', '"the src"')
+    (tmp_path / "a project").mkdir()
+    project = Project(tmp_path / "a project", names)
+    project.path = tmp_path
+    shown = project.hermetic("adopt", "--folder", "a project").stdout
+
+    project.path = tmp_path / "a project"
+    changed = project.changes()
+    project.path = tmp_path
+    project.undo(shown)
+    project.path = tmp_path / "a project"
+
+    assert "hermetic_settings.py" in changed
+    assert project.changes() == ""
+
+
+def test_what_cannot_be_printed_stops_nothing(tmp_path):
+    project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "pytest.ini": INI.replace("]", "]\n# café")})
+
+    done = project.run("env", "PYTHONIOENCODING=ascii", sys.executable, "-m", "hermetic_adopt", "adopt")
+
+    assert done.returncode == 0, done.stderr
+    assert "caf\\xe9" in done.stdout
+    assert "café" in (tmp_path / "pytest.ini").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("pyproject", [True, False])
