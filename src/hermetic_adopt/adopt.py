@@ -29,20 +29,20 @@ class Plan:
 
 def look(folder: Path) -> dict[str, Any]:
     """The facts; those of a project without settings in pytest's file, by the settings of its manage.py."""
-    options, known = [], {}
+    options, known, from_manage = [], {}, None
     try:
         known = facts.of(folder)
     except facts.Unknown:
         if configuration.names_settings(folder):
             # Without the module that isolation_addopts names, which may have been deleted.
-            return facts.of(folder, "--override-ini=isolation_addopts=")
+            return facts.of(folder, "--override-ini=isolation_addopts=") | {"from_manage": None}
     if not known.get("settings"):
         for manage in sorted(folder.glob("manage.py")) + sorted(folder.glob("*/manage.py")):
             if named := DEFAULT.search(manage.read_text(encoding="utf-8")):
-                options = [f"--ds={named[1]}"]
+                options, from_manage = [f"--ds={named[1]}"], named[1]
                 break
         known = facts.of(folder, *options)
-    return known
+    return known | {"from_manage": from_manage}
 
 
 def plan(known: dict[str, Any]) -> Plan:
@@ -50,6 +50,8 @@ def plan(known: dict[str, Any]) -> Plan:
     file = Path(known["file"]) if known["file"] else None
     name = file.name if file else "pytest.ini" if not (root / "pyproject.toml").exists() else "pyproject.toml"
     options = {"isolation": "warn", "isolation_baseline": BASELINE, "isolation_addopts": [*NETWORK]}
+    if known["from_manage"] and settings:  # Also for a run without isolation_addopts.
+        options = {"DJANGO_SETTINGS_MODULE": known["from_manage"], **options}
     if known["asyncio_mode"] == "unset":
         options["asyncio_mode"] = "auto"
     if not known["loop_scope"]:
@@ -60,9 +62,16 @@ def plan(known: dict[str, Any]) -> Plan:
         if settings["is_class"] or not settings["module"]:
             where = [one["configures"] for one in known["conftests"] if one["configures"]]
             made.person += [by_hand(blocks, where[0] if where else "your test settings")] if blocks else []
+        elif not is_theirs(root, Path(settings["file"])):
+            made.person.append(
+                f"{settings['module']} lies outside of this project: name a settings module of the project "
+                "that imports it, then run this again"
+            )
         elif Path(settings["file"]).stem != isolated.NAME:
             target, module = isolated.place(settings)
-            if known["named"] or os.environ.get("DJANGO_SETTINGS_MODULE"):
+            # Only a conftest.py names them later than any option; a plugin like pytest-env does not.
+            by_conftest = any(one["names"] for one in known["conftests"])
+            if known["named"] or os.environ.get("DJANGO_SETTINGS_MODULE") or not by_conftest:
                 options["isolation_addopts"].insert(0, f"--ds={module}")
                 reason = f"since isolation_addopts in {name}"
                 if known["isolation_addopts"] and any(block.reaches for block in blocks):
@@ -100,6 +109,15 @@ def plan(known: dict[str, Any]) -> Plan:
         if one["database"]
     ]
     return made
+
+
+def is_theirs(root: Path, file: Path) -> bool:
+    """Whether the file is the project's: below pytest's root, or in the same repository."""
+    if "site-packages" in file.parts:
+        return False
+    return file.resolve().is_relative_to(root.resolve()) or git(
+        root, "ls-files", "--error-unmatch", str(file)
+    )
 
 
 def summary(settings: dict[str, Any]) -> list[str]:

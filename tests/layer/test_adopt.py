@@ -94,6 +94,7 @@ LAYOUTS = {
 
 sys.path.append(str(zygote.LAYER.parents[2] / "src"))
 doctor = importlib.import_module("hermetic_adopt.doctor")
+facts = importlib.import_module("hermetic_adopt.facts")
 
 
 class Project:
@@ -403,6 +404,96 @@ def test_settings_that_a_conftest_names_are_named_there_by_a_person(tmp_path):
     assert "Nothing to add." in project.hermetic("adopt").stdout
 
 
+PLUGIN = """
+import os, pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests():
+    os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
+"""
+
+
+def test_settings_that_a_plugin_names_are_replaced_by_an_option(tmp_path):
+    """Like pytest-env."""
+    files = {**LAYOUTS["pytest.ini"], "shop_env.py": PLUGIN, "tests/conftest.py": "import os\n"}
+    project = Project(tmp_path, {**files, "pytest.ini": "[pytest]\naddopts = -p shop_env\n"})
+
+    done = project.hermetic("adopt")
+
+    assert "For a person to merge" not in done.stdout
+    assert "isolation_addopts = --ds=shop.hermetic_settings" in (tmp_path / "pytest.ini").read_text()
+    assert project.pytest().returncode == 0
+    assert "ok       settings" in project.hermetic("doctor").stdout
+
+
+@pytest.mark.parametrize("folder", ["project/venv/lib/site-packages", "elsewhere"])
+def test_settings_outside_of_the_project_are_left_to_a_person(tmp_path, folder):
+    files = {"tests/test_it.py": "def test_it():\n    pass\n", "pytest.ini": INI}
+    files["pytest.ini"] = INI.replace("pythonpath = .", f"pythonpath = {tmp_path / folder}")
+    installed = tmp_path / folder / "shop" / "settings.py"
+    installed.parent.mkdir(parents=True)
+    installed.write_text(SETTINGS)
+    project = Project(tmp_path / "project", files)
+
+    shown = project.hermetic("adopt").stdout
+
+    assert "1. shop.settings lies outside of this project: name a settings module of the project" in shown
+    assert [one.name for one in installed.parent.iterdir() if one.suffix] == ["settings.py"]
+    assert "--ds=" not in (tmp_path / "project" / "pytest.ini").read_text()
+    assert project.pytest().returncode == 0
+
+
+def test_settings_of_the_same_repository_may_lie_beside_the_root(tmp_path):
+    files = {f"backend/{name}": text for name, text in LAYOUTS["pytest.ini"].items()}
+    files["backend/tests/pytest.ini"] = files.pop("backend/pytest.ini").replace("= .", "= ..")
+    project = Project(tmp_path, files)
+
+    done = project.hermetic("adopt", "--folder", "backend/tests")
+
+    assert "For a person to merge" not in done.stdout
+    assert (tmp_path / "backend" / "shop" / "hermetic_settings.py").exists()
+
+
+@pytest.mark.parametrize("layout", [name for name, files in LAYOUTS.items() if "manage.py" in files])
+def test_settings_of_manage_are_there_also_without_the_isolated_ones(tmp_path, layout):
+    project = Project(tmp_path, {**LAYOUTS[layout], "tests/test_it.py": SETTINGS_OF_THEIRS})
+    project.hermetic("adopt")
+
+    assert project.pytest("-o", "isolation_addopts=--disable-socket").returncode == 0
+
+
+def distribution(folder: Path) -> None:
+    """What an installation of the package writes: its entry points."""
+    table = tomllib.loads((zygote.LAYER.parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]
+    lines = [f"{name} = {module}" for name, module in table["pytest11"].items()]
+    info = folder / "hermetic_django-0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hermetic-django\nVersion: 0\n")
+    (info / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines]))
+
+
+@pytest.mark.parametrize("option", ["--strict-config", "-Werror", "--strict-markers"])
+def test_without_the_plugin_its_options_and_its_marker_are_known(tmp_path, option):
+    marked = "import pytest\n\n@pytest.mark.leaks('environ:*')\ndef test_it():\n    pass\n"
+    project = Project(tmp_path / "project", {**LAYOUTS["pytest.ini"], "tests/test_it.py": marked})
+    project.hermetic("adopt")
+    distribution(tmp_path / "installed")
+    installed = [
+        f"PYTHONPATH={tmp_path / 'installed'}:{zygote.LAYER.parents[2] / 'src'}",
+        "PYTEST_ADDOPTS=-p no:cacheprovider -p no:xdist -p no:timeout -p no:randomly",
+    ]
+    command = ["env", *installed, sys.executable, "-m", "pytest", "-o", "isolation_keep=a", option]
+
+    on = project.run(*command)
+    off = project.run(*command, "-p", "no:hermetic")
+    ini = tmp_path / "project" / "pytest.ini"
+    ini.write_text(f"{ini.read_text().replace('addopts = -q', 'addopts = -p no:hermetic')}")
+    missing = project.run("env", *installed, sys.executable, "-m", "hermetic_adopt", "doctor")
+
+    assert (on.returncode, off.returncode) == (0, 0), on.stdout + on.stderr + off.stdout + off.stderr
+    assert "missing  plugin" in missing.stdout
+
+
 def test_a_runner_of_their_own_is_named_since_pytest_does_not_use_it(tmp_path):
     files = LAYOUTS["unittest style, manage.py alone"]
     runner = "shop/settings.py", f'{SETTINGS}TEST_RUNNER = "shop.runner.FastRunner"\n'
@@ -420,6 +511,27 @@ def test_a_database_fixture_that_leaves_pytest_djangos_out_is_named(tmp_path):
 
     assert "conftest.py:4: add django_db_setup to its arguments" in project.hermetic("adopt").stdout
     assert "conftest.py:4 replaces pytest-django's set-up" in project.hermetic("doctor").stdout
+
+
+@pytest.mark.parametrize(
+    "fixture",
+    [
+        "def django_db_setup(django_db_blocker):\n    from django.test.utils import setup_databases\n"
+        "    with django_db_blocker.unblock():\n        setup_databases(0, False)\n",
+        "def django_db_setup(django_db_blocker):\n    with django_db_blocker.unblock():\n"
+        "        connection.creation.create_test_db(autoclobber=True)\n",
+        "def django_db_setup(request):\n    request.getfixturevalue('django_db_setup')\n",
+        "def django_db_setup(*, django_db_setup):\n    pass\n",
+    ],
+    ids=["setup_databases", "create_test_db", "getfixturevalue", "keyword"],
+)
+def test_a_database_fixture_that_makes_a_test_database_is_valid(tmp_path, fixture):
+    conftest = (
+        f"import pytest\nfrom django.db import connection\n\n@pytest.fixture(scope='session')\n{fixture}"
+    )
+    (tmp_path / "conftest.py").write_text(conftest)
+
+    assert facts.read(tmp_path / "conftest.py")["database"] is None
 
 
 def test_a_project_that_pytest_cannot_start_is_left_alone(tmp_path):
