@@ -125,7 +125,9 @@ class Baseline:
             return
         ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         stopped = bool(session.shouldstop or session.shouldfail)
-        only_shown = session.config.option.collectonly or session.config.option.setuponly
+        only_shown = any(
+            session.config.getoption(one, default=False) for one in ("collectonly", "setuponly")
+        )
         self.is_whole &= ended and not stopped and not only_shown
         if self.update and (self.exists or self.is_whole):
             write(self.file, self.known - self.mended if self.exists else self.found)
