@@ -1,6 +1,7 @@
 """The command ``hermetic``."""
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ def main() -> int:
             "--folder", type=Path, default=Path.cwd(), help="where pytest is run (default: the current one)"
         )
     options = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # A diff may have a character that the terminal has not.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not options.folder.is_dir():
         parser.error(f"There is no folder {options.folder}: name the one in which you run pytest.")
     if options.command == "adopt":

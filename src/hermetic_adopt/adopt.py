@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,20 +29,20 @@ class Plan:
 
 def look(folder: Path) -> dict[str, Any]:
     """The facts; those of a project without settings in pytest's file, by the settings of its manage.py."""
-    options, known = [], {}
+    options, known, from_manage = [], {}, None
     try:
         known = facts.of(folder)
     except facts.Unknown:
         if configuration.names_settings(folder):
             # Without the module that isolation_addopts names, which may have been deleted.
-            return facts.of(folder, "--override-ini=isolation_addopts=")
+            return facts.of(folder, "--override-ini=isolation_addopts=") | {"from_manage": None}
     if not known.get("settings"):
         for manage in sorted(folder.glob("manage.py")) + sorted(folder.glob("*/manage.py")):
             if named := DEFAULT.search(manage.read_text(encoding="utf-8")):
-                options = [f"--ds={named[1]}"]
+                options, from_manage = [f"--ds={named[1]}"], named[1]
                 break
         known = facts.of(folder, *options)
-    return known
+    return known | {"from_manage": from_manage}
 
 
 def plan(known: dict[str, Any]) -> Plan:
@@ -49,6 +50,8 @@ def plan(known: dict[str, Any]) -> Plan:
     file = Path(known["file"]) if known["file"] else None
     name = file.name if file else "pytest.ini" if not (root / "pyproject.toml").exists() else "pyproject.toml"
     options = {"isolation": "warn", "isolation_baseline": BASELINE, "isolation_addopts": [*NETWORK]}
+    if known["from_manage"] and settings:  # Also for a run without isolation_addopts.
+        options = {"DJANGO_SETTINGS_MODULE": known["from_manage"], **options}
     if known["asyncio_mode"] == "unset":
         options["asyncio_mode"] = "auto"
     if not known["loop_scope"]:
@@ -59,9 +62,16 @@ def plan(known: dict[str, Any]) -> Plan:
         if settings["is_class"] or not settings["module"]:
             where = [one["configures"] for one in known["conftests"] if one["configures"]]
             made.person += [by_hand(blocks, where[0] if where else "your test settings")] if blocks else []
+        elif not is_theirs(root, Path(settings["file"])):
+            made.person.append(
+                f"{settings['module']} lies outside of this project: name a settings module of the project "
+                "that imports it, then run this again"
+            )
         elif Path(settings["file"]).stem != isolated.NAME:
             target, module = isolated.place(settings)
-            if known["named"] or os.environ.get("DJANGO_SETTINGS_MODULE"):
+            # Only a conftest.py names them later than any option; a plugin like pytest-env does not.
+            by_conftest = any(one["names"] for one in known["conftests"])
+            if known["named"] or os.environ.get("DJANGO_SETTINGS_MODULE") or not by_conftest:
                 options["isolation_addopts"].insert(0, f"--ds={module}")
                 reason = f"since isolation_addopts in {name}"
                 if known["isolation_addopts"] and any(block.reaches for block in blocks):
@@ -101,6 +111,15 @@ def plan(known: dict[str, Any]) -> Plan:
     return made
 
 
+def is_theirs(root: Path, file: Path) -> bool:
+    """Whether the file is the project's: below pytest's root, or in the same repository."""
+    if "site-packages" in file.parts:
+        return False
+    return file.resolve().is_relative_to(root.resolve()) or git(
+        root, "ls-files", "--error-unmatch", str(file)
+    )
+
+
 def summary(settings: dict[str, Any]) -> list[str]:
     used = {
         "channels": "Channels",
@@ -133,21 +152,19 @@ def main(folder: Path, dry_run: bool) -> int:
         print(f"Found: {'; '.join(made.found)}.\n")
     for edit in made.edits:
         name = edit.file.relative_to(root) if edit.file.is_relative_to(root) else edit.file
-        lines = ((edit.before or "").splitlines(True), edit.after.splitlines(True))
-        print(
-            "".join(
-                difflib.unified_diff(*lines, "/dev/null" if edit.before is None else f"a/{name}", f"b/{name}")
-            )
-        )
-        if not dry_run:
-            with edit.file.open("w", encoding="utf-8", newline="") as opened:
-                opened.write(edit.after)
+        before = "/dev/null" if edit.before is None else f"a/{name}"
+        lines = ((edit.before or "").splitlines(), edit.after.splitlines())
+        print("\n".join(difflib.unified_diff(*lines, before, f"b/{name}", lineterm="")) + "\n")
     if not made.edits:
         print("Nothing to add.")
     elif dry_run:
         print("Nothing was written (--dry-run).")
     else:
-        undo(root, made.edits)
+        told = undo(root, made.edits)
+        for edit in made.edits:
+            with edit.file.open("w", encoding="utf-8", newline="") as opened:
+                opened.write(edit.after)
+        print(f"Written. {told}")
     if made.person:
         print("\nFor a person to merge:")
         for number, line in enumerate(made.person, 1):
@@ -156,15 +173,30 @@ def main(folder: Path, dry_run: bool) -> int:
     return 0
 
 
-def undo(root: Path, edits: list[configuration.Edit]) -> None:
-    """The command that undoes it; the index stays as it is, or `git stash` would fail."""
-    done = subprocess.run(["git", "rev-parse", "--is-inside-work-tree"], cwd=root, capture_output=True)
-    if done.returncode == 0:
-        names: dict[bool, list[str]] = {False: [], True: []}
-        for edit in edits:
-            names[edit.before is None].append(os.path.relpath(edit.file, root))
-        commands = [f"git checkout HEAD -- {' '.join(names[False])}"] if names[False] else []
-        commands += [f"git clean -f -- {' '.join(names[True])}"] if names[True] else []
-        print(f"Written. To undo it:\n\n    {' && '.join(commands)}")
-    else:
-        print("Written. This folder is not in git: to undo it, remove these lines and files.")
+def undo(root: Path, edits: list[configuration.Edit]) -> str:
+    """How to undo it, asked before it is done; the index stays as it is, or `git stash` would fail."""
+    if not git(root, "rev-parse", "--is-inside-work-tree"):
+        return "This folder is not in git: to undo it, remove these lines and files."
+    new, committed, by_hand = [], [], []
+    for edit in edits:
+        name = os.path.relpath(edit.file, root)
+        is_tracked = git(root, "ls-files", "--error-unmatch", "--", name)
+        is_same = is_tracked and git(root, "diff", "--quiet", "HEAD", "--", name)
+        (new if edit.before is None else committed if is_same else by_hand).append(name)
+    start = ["git"] if root.samefile(Path.cwd()) else ["git", "-C", str(root)]
+    commands = [shlex.join([*start, "checkout", "HEAD", "--", *committed])] if committed else []
+    commands += [shlex.join([*start, "clean", "-f", "--", *new])] if new else []
+    told = [f"To undo it:\n\n    {' && '.join(commands)}"] if commands else []
+    told += [
+        f"{'Then' if told else 'To undo it,'} remove the lines above from {name} by hand, "
+        "since it has changes that are not committed."
+        for name in by_hand
+    ]
+    return "\n\n".join(told)
+
+
+def git(root: Path, *command: str) -> bool:
+    try:
+        return subprocess.run(["git", *command], cwd=root, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False

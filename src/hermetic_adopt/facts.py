@@ -14,10 +14,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from . import configuration
+
 TARGET = "HERMETIC_FACTS"
 PACKAGES = ("hermetic-django", "django", "pytest", "pytest-django")
 LINES = 12  # The end of a traceback says what is wrong.
 SKIPPED = {"node_modules", "site-packages", "__pycache__", "build", "dist"}
+MAKERS = {"setup_databases", "create_test_db"}
 
 
 class Unknown(Exception):
@@ -28,12 +31,14 @@ def of(folder: Path, *options: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary, "facts.json")
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", __name__, *options],
+            # The project may make warnings errors, like the one that a line of adopt's prevents.
+            [sys.executable, "-m", "pytest", "-p", __name__, "-W", "ignore", *options],
             cwd=folder,
             env={**os.environ, TARGET: str(target)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
         )
         if not target.exists():
             raise Unknown("\n".join(done.stdout.strip().splitlines()[-LINES:]))
@@ -63,7 +68,8 @@ def facts(config: Any) -> dict[str, Any]:
         "file": str(config.inipath or ""),
         # Else a conftest.py names the settings, later than any option could.
         "named": bool(config.getoption("ds", default=None) or ini(config, "DJANGO_SETTINGS_MODULE")),
-        "plugin": ini(config, "isolation") is not None,
+        # Not by the ini options, which are known also without it.
+        "plugin": config.getoption("isolation_report", default=None) is not None,
         "options": {
             name: bool(config.getoption(name, default=None)) for name in ("disable_socket", "allow_hosts")
         },
@@ -96,7 +102,8 @@ def asyncio_mode(config: Any) -> str | None:
     if (mode := ini(config, "asyncio_mode")) is None:
         return None
     chosen = config.getoption("asyncio_mode", default=None)
-    return chosen or (mode if "asyncio_mode" in config.inicfg else "unset")
+    written = config.inipath and "asyncio_mode" in configuration.read(config.inipath)
+    return chosen or (mode if written else "unset")
 
 
 def installed(package: str) -> str | None:
@@ -116,21 +123,35 @@ def conftests(root: Path) -> list[Path]:
 
 
 def read(conftest: Path) -> dict[str, Any]:
-    """Where a conftest.py configures settings, or has a django_db_setup that leaves pytest-django's out."""
-    found: dict[str, Any] = {"configures": None, "database": None}
+    """Where a conftest.py configures or names settings, or its django_db_setup makes no test database."""
+    found: dict[str, Any] = {"configures": None, "names": None, "database": None}
+    text = conftest.read_bytes()
+    if b"DJANGO_SETTINGS_MODULE" in text:
+        found["names"] = str(conftest)
     try:
-        tree = ast.parse(conftest.read_bytes())
+        tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return found
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "settings.configure":
             found["configures"] = f"{conftest}:{node.lineno}"
         elif isinstance(node, ast.FunctionDef) and node.name == "django_db_setup":
-            names = [argument.arg for argument in node.args.args]
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
             # Empty, or without the fixture that it overrides: the database of the settings is used.
-            if "django_db_setup" not in names:
+            if not any(one.arg == "django_db_setup" for one in arguments) and not makes_database(node):
                 found["database"] = f"{conftest}:{node.lineno}"
     return found
+
+
+def makes_database(function: ast.FunctionDef) -> bool:
+    """Whether it makes a test database by itself, or asks for the fixture that it overrides in its body."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            asked = [one.value for one in node.args if isinstance(one, ast.Constant)]
+            if name in MAKERS or (name == "getfixturevalue" and "django_db_setup" in asked):
+                return True
+    return False
 
 
 def of_settings(settings: Any) -> dict[str, Any]:

@@ -40,6 +40,12 @@ addopts = [
 [tool.other]
 a = 1
 """
+SOURCE = {
+    **{f"src/{name}" if name.startswith("shop") else name: text for name, text in CODE.items()},
+    "src/shop/settings/__init__.py": "",
+    "src/shop/settings/test.py": SETTINGS,
+    "pyproject.toml": TOML,
+}
 LAYOUTS = {
     "pytest.ini": {**CODE, "shop/settings.py": SETTINGS, "pytest.ini": INI},
     "setup.cfg": {
@@ -48,12 +54,7 @@ LAYOUTS = {
         "setup.cfg": INI.replace("[pytest]", "[tool:pytest]"),
     },
     "tox.ini with CRLF": {**CODE, "shop/settings.py": SETTINGS, "tox.ini": INI.replace("\n", "\r\n")},
-    "pyproject.toml, a settings package, src": {
-        **{f"src/{name}" if name.startswith("shop") else name: text for name, text in CODE.items()},
-        "src/shop/settings/__init__.py": "",
-        "src/shop/settings/test.py": SETTINGS,
-        "pyproject.toml": TOML,
-    },
+    "pyproject.toml, a settings package, src": SOURCE,
     "native TOML": {
         **CODE,
         "shop/settings.py": SETTINGS,
@@ -65,6 +66,24 @@ LAYOUTS = {
         "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
         "pyproject.toml": '[project]\nname = "shop"\n\n[tool.other]\na = 1\n',
     },
+    "unittest style, a pyproject.toml with CRLF and no end of line": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+        "pyproject.toml": '[project]\r\nname = "shop"',
+    },
+    "an empty pytest.ini": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+        "pytest.ini": "",
+    },
+    "a header without an end of line, after a BOM": {
+        **CODE,
+        "shop/settings.py": SETTINGS,
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+        "pytest.ini": "\ufeff[pytest]",
+    },
     "unittest style, manage.py alone": {
         **CODE,
         "shop/settings.py": SETTINGS,
@@ -75,6 +94,7 @@ LAYOUTS = {
 
 sys.path.append(str(zygote.LAYER.parents[2] / "src"))
 doctor = importlib.import_module("hermetic_adopt.doctor")
+facts = importlib.import_module("hermetic_adopt.facts")
 
 
 class Project:
@@ -109,6 +129,11 @@ class Project:
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "pytest", *arguments)
 
+    def undo(self, shown: str) -> None:
+        """Run the command that adopt printed."""
+        (command,) = [line.strip() for line in shown.splitlines() if line.strip().startswith("git ")]
+        self.run("sh", "-c", command)
+
     def changes(self) -> str:
         return self.run("git", "status", "--short", "--untracked-files=all").stdout
 
@@ -128,10 +153,13 @@ def test_adopt_writes_no_line_of_theirs_and_the_suite_runs(tmp_path, layout):
     project = Project(tmp_path, LAYOUTS[layout])
 
     done = project.hermetic("adopt")
-    removed = [one for one in project.diff() if one.startswith("-") and not one.startswith("---")]
     suite = project.pytest()
 
-    assert (done.returncode, removed) == (0, []), done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name, text in LAYOUTS[layout].items():
+        written = (tmp_path / name).read_bytes()
+        assert [line for line in text.encode().splitlines(keepends=True) if line not in written] == []
+        assert "\r\n" not in text or written.count(b"\n") == written.count(b"\r\n")
     assert "For a person to merge" not in done.stdout
     assert suite.returncode == 0, suite.stdout
     assert "1 test: environ:LEFT (unset → '1'): use monkeypatch.setenv()" in suite.stdout
@@ -149,10 +177,71 @@ def test_twice_changes_nothing_and_one_command_undoes_it(tmp_path, layout):
 
     assert "Nothing to add." in project.hermetic("adopt").stdout
     assert all(file.read_bytes() == content for file, content in files.items())
-    (undo,) = [line.strip() for line in first.stdout.splitlines() if line.strip().startswith("git c")]
     assert project.changes()
-    project.run("sh", "-c", undo)
+    project.undo(first.stdout)
     assert project.changes() == ""
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_the_command_undoes_no_work_that_is_not_committed(tmp_path, tracked):
+    """Like the line that `uv add --dev` writes before."""
+    project = Project(tmp_path, LAYOUTS["pytest.ini"])
+    file = tmp_path / "pytest.ini"
+    file.write_text(f"{INI}markers = theirs\n")
+    if not tracked:
+        project.run("git", "rm", "--cached", "pytest.ini")
+
+    shown = project.hermetic("adopt").stdout
+    project.undo(shown)
+
+    assert "markers = theirs" in file.read_text()
+    assert "isolation = warn" in file.read_text()
+    assert not (tmp_path / "shop" / "hermetic_settings.py").exists()
+    assert (
+        "Then remove the lines above from pytest.ini by hand, since it has changes that are not committed."
+        in shown
+    )
+
+
+def test_the_command_undoes_it_from_any_folder_and_with_spaces_in_a_path(tmp_path):
+    names = {name.replace("src/", "the src/"): text for name, text in SOURCE.items()}
+    names["pyproject.toml"] = TOML.replace('"src"', '"the src"')
+    (tmp_path / "a project").mkdir()
+    project = Project(tmp_path / "a project", names)
+    project.path = tmp_path
+    shown = project.hermetic("adopt", "--folder", "a project").stdout
+
+    project.path = tmp_path / "a project"
+    changed = project.changes()
+    project.path = tmp_path
+    project.undo(shown)
+    project.path = tmp_path / "a project"
+
+    assert "hermetic_settings.py" in changed
+    assert project.changes() == ""
+
+
+def test_what_cannot_be_printed_stops_nothing(tmp_path):
+    project = Project(tmp_path, {**LAYOUTS["pytest.ini"], "pytest.ini": INI.replace("]", "]\n# café")})
+
+    done = project.run("env", "PYTHONIOENCODING=ascii", sys.executable, "-m", "hermetic_adopt", "adopt")
+
+    assert done.returncode == 0, done.stderr
+    assert "caf\\xe9" in done.stdout
+    assert "café" in (tmp_path / "pytest.ini").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("pyproject", [True, False])
+def test_each_name_of_a_test_file_is_found_where_nothing_configured_pytest(tmp_path, pyproject):
+    """pytest's own patterns and Django's, whose runner takes tests.py."""
+    files = dict(LAYOUTS["unittest style, a pyproject.toml of other tools"])
+    if not pyproject:
+        del files["pyproject.toml"]
+    files |= dict.fromkeys(("tests/it_test.py", "shop/tests.py"), "def test_it():\n    pass\n")
+    project = Project(tmp_path, files)
+    project.hermetic("adopt")
+
+    assert "3 passed" in project.pytest().stdout
 
 
 def test_a_dry_run_shows_the_same_and_writes_nothing(tmp_path):
@@ -211,6 +300,19 @@ def test_the_mode_of_async_tests_that_a_project_chose_stays(tmp_path):
 
     assert "asyncio_mode" not in "".join(line for line in project.diff() if line.startswith("+"))
     assert "ok       async tests" in project.hermetic("doctor").stdout
+
+
+@pytest.mark.parametrize("line", ["filterwarnings = error", "addopts = -W error"])
+def test_warnings_that_are_errors_stop_neither_command(tmp_path, line):
+    files = {**LAYOUTS["pytest.ini"], "pytest.ini": INI.replace("addopts = -q", line)}
+    project = Project(tmp_path, files)
+
+    before, done = project.hermetic("doctor"), project.hermetic("adopt")
+    after = project.hermetic("doctor")
+
+    assert "missing  async tests" in before.stdout
+    assert done.returncode == 0, done.stdout
+    assert "ok       async tests" in after.stdout
 
 
 MANAGE = {"manage.py": 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.dev")\n'}
@@ -302,6 +404,96 @@ def test_settings_that_a_conftest_names_are_named_there_by_a_person(tmp_path):
     assert "Nothing to add." in project.hermetic("adopt").stdout
 
 
+PLUGIN = """
+import os, pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests():
+    os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
+"""
+
+
+def test_settings_that_a_plugin_names_are_replaced_by_an_option(tmp_path):
+    """Like pytest-env."""
+    files = {**LAYOUTS["pytest.ini"], "shop_env.py": PLUGIN, "tests/conftest.py": "import os\n"}
+    project = Project(tmp_path, {**files, "pytest.ini": "[pytest]\naddopts = -p shop_env\n"})
+
+    done = project.hermetic("adopt")
+
+    assert "For a person to merge" not in done.stdout
+    assert "isolation_addopts = --ds=shop.hermetic_settings" in (tmp_path / "pytest.ini").read_text()
+    assert project.pytest().returncode == 0
+    assert "ok       settings" in project.hermetic("doctor").stdout
+
+
+@pytest.mark.parametrize("folder", ["project/venv/lib/site-packages", "elsewhere"])
+def test_settings_outside_of_the_project_are_left_to_a_person(tmp_path, folder):
+    files = {"tests/test_it.py": "def test_it():\n    pass\n", "pytest.ini": INI}
+    files["pytest.ini"] = INI.replace("pythonpath = .", f"pythonpath = {tmp_path / folder}")
+    installed = tmp_path / folder / "shop" / "settings.py"
+    installed.parent.mkdir(parents=True)
+    installed.write_text(SETTINGS)
+    project = Project(tmp_path / "project", files)
+
+    shown = project.hermetic("adopt").stdout
+
+    assert "1. shop.settings lies outside of this project: name a settings module of the project" in shown
+    assert [one.name for one in installed.parent.iterdir() if one.suffix] == ["settings.py"]
+    assert "--ds=" not in (tmp_path / "project" / "pytest.ini").read_text()
+    assert project.pytest().returncode == 0
+
+
+def test_settings_of_the_same_repository_may_lie_beside_the_root(tmp_path):
+    files = {f"backend/{name}": text for name, text in LAYOUTS["pytest.ini"].items()}
+    files["backend/tests/pytest.ini"] = files.pop("backend/pytest.ini").replace("= .", "= ..")
+    project = Project(tmp_path, files)
+
+    done = project.hermetic("adopt", "--folder", "backend/tests")
+
+    assert "For a person to merge" not in done.stdout
+    assert (tmp_path / "backend" / "shop" / "hermetic_settings.py").exists()
+
+
+@pytest.mark.parametrize("layout", [name for name, files in LAYOUTS.items() if "manage.py" in files])
+def test_settings_of_manage_are_there_also_without_the_isolated_ones(tmp_path, layout):
+    project = Project(tmp_path, {**LAYOUTS[layout], "tests/test_it.py": SETTINGS_OF_THEIRS})
+    project.hermetic("adopt")
+
+    assert project.pytest("-o", "isolation_addopts=--disable-socket").returncode == 0
+
+
+def distribution(folder: Path) -> None:
+    """What an installation of the package writes: its entry points."""
+    table = tomllib.loads((zygote.LAYER.parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]
+    lines = [f"{name} = {module}" for name, module in table["pytest11"].items()]
+    info = folder / "hermetic_django-0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hermetic-django\nVersion: 0\n")
+    (info / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines]))
+
+
+@pytest.mark.parametrize("option", ["--strict-config", "-Werror", "--strict-markers"])
+def test_without_the_plugin_its_options_and_its_marker_are_known(tmp_path, option):
+    marked = "import pytest\n\n@pytest.mark.leaks('environ:*')\ndef test_it():\n    pass\n"
+    project = Project(tmp_path / "project", {**LAYOUTS["pytest.ini"], "tests/test_it.py": marked})
+    project.hermetic("adopt")
+    distribution(tmp_path / "installed")
+    installed = [
+        f"PYTHONPATH={tmp_path / 'installed'}:{zygote.LAYER.parents[2] / 'src'}",
+        "PYTEST_ADDOPTS=-p no:cacheprovider -p no:xdist -p no:timeout -p no:randomly",
+    ]
+    command = ["env", *installed, sys.executable, "-m", "pytest", "-o", "isolation_keep=a", option]
+
+    on = project.run(*command)
+    off = project.run(*command, "-p", "no:hermetic")
+    ini = tmp_path / "project" / "pytest.ini"
+    ini.write_text(f"{ini.read_text().replace('addopts = -q', 'addopts = -p no:hermetic')}")
+    missing = project.run("env", *installed, sys.executable, "-m", "hermetic_adopt", "doctor")
+
+    assert (on.returncode, off.returncode) == (0, 0), on.stdout + on.stderr + off.stdout + off.stderr
+    assert "missing  plugin" in missing.stdout
+
+
 def test_a_runner_of_their_own_is_named_since_pytest_does_not_use_it(tmp_path):
     files = LAYOUTS["unittest style, manage.py alone"]
     runner = "shop/settings.py", f'{SETTINGS}TEST_RUNNER = "shop.runner.FastRunner"\n'
@@ -319,6 +511,27 @@ def test_a_database_fixture_that_leaves_pytest_djangos_out_is_named(tmp_path):
 
     assert "conftest.py:4: add django_db_setup to its arguments" in project.hermetic("adopt").stdout
     assert "conftest.py:4 replaces pytest-django's set-up" in project.hermetic("doctor").stdout
+
+
+@pytest.mark.parametrize(
+    "fixture",
+    [
+        "def django_db_setup(django_db_blocker):\n    from django.test.utils import setup_databases\n"
+        "    with django_db_blocker.unblock():\n        setup_databases(0, False)\n",
+        "def django_db_setup(django_db_blocker):\n    with django_db_blocker.unblock():\n"
+        "        connection.creation.create_test_db(autoclobber=True)\n",
+        "def django_db_setup(request):\n    request.getfixturevalue('django_db_setup')\n",
+        "def django_db_setup(*, django_db_setup):\n    pass\n",
+    ],
+    ids=["setup_databases", "create_test_db", "getfixturevalue", "keyword"],
+)
+def test_a_database_fixture_that_makes_a_test_database_is_valid(tmp_path, fixture):
+    conftest = (
+        f"import pytest\nfrom django.db import connection\n\n@pytest.fixture(scope='session')\n{fixture}"
+    )
+    (tmp_path / "conftest.py").write_text(conftest)
+
+    assert facts.read(tmp_path / "conftest.py")["database"] is None
 
 
 def test_a_project_that_pytest_cannot_start_is_left_alone(tmp_path):

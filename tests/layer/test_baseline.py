@@ -15,6 +15,7 @@ def test_two():
     assert 'LEAK' not in os.environ
 """
 KNOWN = "environ:LEAK\ttest_it.py::test_one"
+UPDATE = "--isolation-baseline-update"
 
 
 @pytest.fixture
@@ -320,3 +321,97 @@ def test_workers_say_which_tests_are_gone(baseline, run, project, monkeypatch):
 
     assert "1 line of known.txt no longer true" in str(result.stdout), str(result.stdout)
     assert result.ret == 1
+
+
+@pytest.mark.parametrize("where", ["ci/known.txt", "../known.txt"])
+def test_the_file_may_lie_anywhere(baseline, run, project, where):
+    tox = project.path / "tox.ini"
+    tox.write_text(tox.read_text().replace("= known.txt", f"= {where}"))
+    project.makepyfile(test_other="def test_other():\n    pass\n")
+
+    recorded, partial, updated = run(UPDATE), run("test_other.py"), run(UPDATE, "test_other.py")
+    whole = run()
+
+    assert [one.ret for one in (recorded, partial, updated, whole)] == [0, 0, 0, 0]
+    assert lines(project.path / where) == [KNOWN]
+
+
+FAILING = "def test_before():\n    assert 0\n"
+INTERRUPTED = "def test_later():\n    raise KeyboardInterrupt\n"
+SHARED = """
+import os, pytest
+
+@pytest.fixture(scope="module")
+def shop():
+    os.environ['SHARED'] = '1'
+
+def test_shop(shop):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "options"),
+    [
+        pytest.param({"test_broken": "import missing\n"}, [], id="collection fails"),
+        pytest.param(
+            {"test_broken": "import missing\n"}, ["--continue-on-collection-errors"], id="a file is left out"
+        ),
+        pytest.param({"test_later": INTERRUPTED}, [], id="Ctrl-C"),
+        pytest.param({"test_before": FAILING}, ["-x"], id="-x"),
+        pytest.param({"test_before": FAILING}, ["--maxfail=1"], id="--maxfail"),
+        pytest.param({}, ["--collect-only"], id="--collect-only"),
+        pytest.param({}, ["--setup-only"], id="--setup-only"),
+        pytest.param({}, ["-k", "nothing"], id="no test"),
+    ],
+)
+def test_a_run_that_does_not_finish_writes_no_file_and_removes_no_fixture(
+    baseline, run, project, files, options
+):
+    project.makepyfile(test_plain="def test_plain():\n    pass\n", **files)
+    first = run(UPDATE, *options)
+    written = baseline.exists()
+    fixture = "environ:SHARED\tthe module fixture 'shop' in test_shop.py"
+    project.makepyfile(test_shop=SHARED)
+    baseline.write_text(f"{KNOWN}\n{fixture}\n")
+    run(UPDATE, *options)
+
+    assert not written
+    assert "known.txt not written, since the run did not finish" in str(first.stdout)
+    assert "recorded" not in str(first.stdout)
+    assert lines(baseline) == [KNOWN, fixture]
+
+
+def test_a_run_with_tests_that_fail_is_recorded(baseline, run, project):
+    project.makepyfile(test_before=FAILING)
+
+    run(UPDATE)
+
+    assert lines(baseline) == [KNOWN]
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda file: file.mkdir(), ""),
+        (lambda file: file.write_bytes(b"\xff\xfe"), ""),
+        (lambda file: file.write_text(""), "below.txt"),
+    ],
+    ids=["a folder", "not UTF-8", "below a file"],
+)
+def test_a_file_that_cannot_be_a_baseline_is_refused_in_a_sentence(baseline, run, make, name):
+    make(baseline)
+    file = baseline / name
+
+    shown = str(run(UPDATE, f"--isolation-baseline={file}").stdout)
+
+    assert f"ERROR: {file} cannot be the baseline: " in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("way", ["--isolation=off", "-oisolation=off"])
+def test_an_update_without_the_guard_is_refused_in_a_sentence(baseline, run, way):
+    shown = str(run(UPDATE, way).stdout)
+
+    assert "ERROR: --isolation-baseline-update needs the guard, which isolation=off switches off." in shown
+    assert not baseline.exists()

@@ -87,9 +87,10 @@ def test_a_plain_project_adds_the_package_in_three_commands(origin, tmp_path):
     assert "3 passed, 1 error" in shown
     assert "1 leak: environ:PAYMENTS (unset → 'off'): use monkeypatch.setenv()" in shown
     assert "ERROR tests/test_shop.py::test_polluter" in shown
-    off = uv(
-        tmp_path, "run", "--group", "test", "pytest", "-p", "no:hermetic", "-p", "no:randomly", check=False
-    )
+    with (tmp_path / "pytest.ini").open("a") as opened:
+        opened.write("isolation = warn\n")
+    without = ["-p", "no:hermetic", "-p", "no:randomly", "--strict-config"]
+    off = uv(tmp_path, "run", "--group", "test", "pytest", *without, check=False)
     assert "failed" in off
 
 
