@@ -34,6 +34,25 @@ def identity(path: str) -> Identity:
     return None
 
 
+def changed(path: str) -> float:
+    with suppress(OSError, ValueError):
+        return own_status(path).st_ctime
+    return 0
+
+
+def device(path: str) -> int | None:
+    found = identity(path)
+    return found and found[0]
+
+
+def inside(path: str, source: str) -> str:
+    """Where shutil.move() puts it: inside of a folder that is there."""
+    with suppress(OSError, ValueError):
+        if stat.S_ISDIR(status(path).st_mode):
+            return f"{path}/{source.rpartition('/')[2]}"
+    return path
+
+
 def content(path: str) -> bytes | None:
     """What a file holds; None for what is no file, cannot be read, or is too large."""
     with suppress(OSError, ValueError):
