@@ -74,6 +74,10 @@ unspoilt = lambda: tree() == then and [path.read_text() for path in outside.iter
             ["kept.csv (renamed to data/f)", "data/f (changed)"],
         ),
         ("os.mkdir('x'); os.rename('x', 'y')", ["y (created)"]),
+        (
+            "os.rename('data/f', 'f'); Path('new').touch(); os.replace('new', 'f')",
+            ["data/f (deleted)", "f (created)"],
+        ),
     ],
 )
 def test_what_is_renamed_is_renamed_back(leaks, polluter, lines):
@@ -161,18 +165,26 @@ def test_a_folder_that_is_moved_out_of_the_project(project, leaks, is_made_in_th
 
 def test_a_folder_is_put_back_each_time(project, run):
     (project.path / "data").mkdir()
+    (project.path / "data" / "f").write_text("old")
     project.makepyfile(
         """
         import os, pytest
 
+        def test_polluter_inside():
+            open("data/new", "w").close()
+
         @pytest.mark.parametrize("number", range(3))
         def test_polluter(tmp_path, number):
             os.rename("data", tmp_path / "data")
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_polluter_of_a_file(tmp_path, number):
+            os.rename("data/f", tmp_path / "f")
         """
     )
 
-    run().assert_outcomes(passed=3, errors=3)
-    assert (project.path / "data").is_dir()
+    run().assert_outcomes(passed=6, errors=6)
+    assert [path.name for path in (project.path / "data").iterdir()] == ["f"]
 
 
 def test_a_kept_name_stays_renamed(leaks):

@@ -22,7 +22,7 @@ def resolved(path: Any, folder: int = -1) -> str | None:
     with suppress(OSError, TypeError):  # The working directory may be gone.
         name = os.fsdecode(path)
         if folder == -1 or name.startswith("/"):
-            return absolute(name)
+            return str(absolute(name))
     return None
 
 
@@ -35,9 +35,13 @@ def identity(path: str) -> Identity:
 
 
 def changed(path: str) -> float:
+    """When it last was; for a folder, when the oldest thing in it was."""
     with suppress(OSError, ValueError):
-        return own_status(path).st_ctime
-    return 0
+        found = own_status(path)
+        inside = names(path) if stat.S_ISDIR(found.st_mode) else []
+        times = [own_status(f"{path}/{name}").st_ctime for name in inside]
+        return min(found.st_ctime, *times, float("inf"))
+    return float("inf")
 
 
 def device(path: str) -> int | None:

@@ -27,8 +27,14 @@ from .project import LAYER
 Function = Callable[[], Any]
 # A name that tempfile chose.
 RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![^/.])")
-IGNORED = ("__pycache__", "/.pytest_cache", f"/{FOLDER}/", "/.coverage", "/.hypothesis")
-IGNORED += ("/site-packages/",)  # A library may keep tables beside its code.
+IGNORED = (
+    "__pycache__",
+    "/.pytest_cache",
+    f"/{FOLDER}/",
+    "/.coverage",
+    "/.hypothesis",
+    "/site-packages/",  # A library may keep tables beside its code.
+)
 
 
 class Files(Probe):
@@ -91,7 +97,8 @@ class Files(Probe):
                 origin = None
             self.touched(source)
             self.touched(target)
-            self.moves.rename(source, target, origin)
+            is_kept = self.before.get(origin or "") is not None
+            self.moves.rename(source, target, origin, is_kept)
 
     def moved(self, old: Any, new: Any) -> None:
         """To another disk it is copied, and then removed."""
@@ -169,8 +176,8 @@ class Files(Probe):
             yield from self.pair(moves.copies[target], target, *functions)
 
     def is_ours(self, move: Move) -> bool:
-        """Whether it was in the project before this run: else a subprocess may have made it."""
-        is_old = move.changed < self.start or move.identity in self.old
+        """Whether it was in the project before the test; a subprocess may have made a folder in this run."""
+        is_old = move.is_kept or move.changed < self.start or move.identity in self.old
         path = move.origin
         return (
             is_old and path.startswith(self.root) and self.watches(path) and not is_database(path)

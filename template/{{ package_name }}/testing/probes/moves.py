@@ -17,6 +17,7 @@ class Move:
     identity: disk.Identity
     places: list[str]
     changed: float  # When it last was, before it was renamed.
+    is_kept: bool  # Whether its content is.
 
     def may_be_at(self, *places: str) -> None:
         self.places = [*dict.fromkeys([*self.places, *places])]
@@ -33,21 +34,22 @@ class Moves:
         self.by: dict[disk.Identity, Move] = {}
         self.copies: dict[str, str] = {}  # To another disk: target and origin.
 
-    def rename(self, source: str, target: str, origin: str | None) -> None:
+    def rename(self, source: str, target: str, origin: str | None, is_kept: bool) -> None:
         """Note what is about to be renamed. ``origin``: None for what the test made."""
         if origin:
             found = disk.identity(source)
             move = self.of.pop(origin, None)
             if not move or move.identity != found:
-                move = Move(origin, found, [origin], disk.changed(source))
+                move = Move(origin, found, [origin], disk.changed(source), is_kept)
             self.of[origin] = self.by[found] = move
             move.may_be_at(source, target)
-        for one in self.of.values():  # What is inside comes along.
+        for one in [*self.of.values()]:  # What is inside comes along.
             inside = [place for place in one.places if place.startswith(f"{source}/")]
             one.may_be_at(*(target + place.removeprefix(source) for place in inside))
 
     def forget(self, move: Move) -> None:
-        del self.of[move.origin], self.by[move.identity]
+        self.of.pop(move.origin, None)
+        self.by.pop(move.identity, None)
 
     def original(self, path: str) -> str | None:
         """The path before the test; None inside of what took the place of something renamed."""
@@ -78,8 +80,9 @@ class Moves:
         return move.place() not in (None, self.home(move))
 
     def holds(self, path: str) -> bool:
-        """Whether something is inside that was renamed and is not back."""
+        """Whether something is inside that was there before the test, elsewhere, and is not back."""
         away = [one.place() or "" for one in self.of.values() if self.is_away(one)]
+        away += filter(self.is_copied, self.copies)
         return any(place.startswith(f"{path}/") for place in away)
 
     def put_back(self, move: Move) -> None:
@@ -87,20 +90,18 @@ class Moves:
         place, home = move.place(), self.home(move)
         if not place:
             return
-        aside = f"{place if home.startswith(f'{place}/') else home}.renamed"
-        while disk.identity(aside):
-            aside += "~"
-        os.makedirs(os.path.dirname(aside), exist_ok=True)
-        os.rename(place, aside)
-        move.may_be_at(aside)
+        is_inside = home.startswith(f"{place}/")
+        now = place
+        if is_inside or disk.identity(home):
+            now = unused(place if is_inside else home)
+            os.rename(place, now)
+            move.may_be_at(now)
         os.makedirs(os.path.dirname(home), exist_ok=True)
         if other := self.at(home):
             self.put_back(other)
-        elif self.holds(home):
-            home = place
-        elif disk.identity(home):
+        elif not self.holds(home):
             remove(home)
-        os.rename(aside, home)
+        os.rename(now, place if disk.identity(home) else home)
 
     def differs(self, path: str, content: bytes | None) -> bool:
         """Whether a file is not as it was; None for one that was not there."""
@@ -120,10 +121,10 @@ class Moves:
 
     def may_hold(self, path: str) -> bool:
         """Whether something that was there before the test may be at the path, or inside."""
-        arrived = {place for one in self.of.values() for place in one.places}
-        return (
-            path in arrived or self.holds(path) or not self.copies.keys().isdisjoint(upwards(path))
-        )
+        if self.holds(path) or not self.copies.keys().isdisjoint(upwards(path)):
+            return True
+        arrived = [one for one in self.of.values() if path in one.places]
+        return any(one.place() in (path, None) and not one.is_kept for one in arrived)
 
     def is_copied(self, target: str) -> bool:
         return bool(disk.identity(target)) and not disk.identity(self.copies[target])
@@ -138,6 +139,12 @@ def upwards(path: str) -> Iterator[str]:
     while path:
         yield path
         path = path.rpartition("/")[0]
+
+
+def unused(path: str) -> str:
+    """A name beside it."""
+    path += ".renamed"
+    return unused(path) if disk.identity(path) else path
 
 
 def remove(path: str) -> None:
