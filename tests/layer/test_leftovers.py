@@ -174,8 +174,48 @@ def test_a_subprocess_is_killed(leaks):
     assert line.endswith("still running): wait() for it, or use Popen as a context manager")
 
 
-def test_a_finished_subprocess_is_innocent(leaks):
-    assert leaks("subprocess.run(['true'], check=True)") == []
+@pytest.mark.parametrize(
+    "code",
+    [
+        "subprocess.run(['true'], check=True)",
+        "monkeypatch.setenv('PATH', str(tmp_path)); subprocess.run([sys.executable, '-c', ''], check=True)",
+        """
+        with mock.patch("subprocess.run") as run:
+            subprocess.run(["deploy"])
+            subprocess.check_call(["true"])
+        run.assert_called_once_with(["deploy"])
+        """,
+        """
+        with mock.patch("subprocess.Popen") as made:
+            subprocess.Popen(["deploy"])
+            os.waitpid(os.posix_spawn(sys.executable, ["python", "-c", ""], os.environ), 0)
+        made.assert_called_once_with(["deploy"])
+        """,
+    ],
+    ids=["finished", "no ps on PATH", "run is mocked", "Popen is mocked"],
+)
+def test_a_finished_subprocess_is_innocent(leaks, code):
+    assert leaks(code, fixtures="monkeypatch, tmp_path") == []
+
+
+@pytest.mark.parametrize("source", ["", "probe.IS_LINUX = False"], ids=["this system's", "ps"])
+def test_a_subprocess_with_an_odd_name_is_named(leaks, source):
+    """The kernel shows a process's name as it is, between brackets."""
+    polluter = """
+    shutil.copy(shutil.which("sleep"), tmp_path / "a (b) S 1")
+    sys.kept.append(subprocess.Popen([tmp_path / "a (b) S 1", "20"]))
+    """
+    head = f"import shutil, hermetic.probes.subprocesses as probe; sys.kept = []; {source}"
+
+    (line,) = leaks(polluter, "sys.kept[0].wait() == -9", head=head, fixtures="tmp_path", options=KEPT)
+
+    assert "a (b) S 1 (pid " in line
+
+
+def test_a_system_without_ps_costs_no_test(leaks):
+    head = "import hermetic.probes.subprocesses as probe; probe.IS_LINUX = False; probe.PS = '/nowhere/ps'"
+
+    assert leaks("subprocess.run([sys.executable, '-c', ''], check=True)", head=head) == []
 
 
 def test_a_task_is_named(leaks):

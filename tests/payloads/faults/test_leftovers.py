@@ -117,6 +117,18 @@ class TestFileRenamed:
         KEPT.rename(HERE / "moved.txt").rename(KEPT)
 
 
+@reported("files:", "renamed to")
+class TestFolderRenamed:
+    def test_polluter(self):
+        (HERE / "folder").rename(HERE / "moved")
+
+    def test_victim(self):
+        assert (HERE / "folder" / "data.txt").read_text() == "as committed\n"
+
+    def test_innocent(self):
+        (HERE / "folder").rename(HERE / "elsewhere").rename(HERE / "folder")
+
+
 @reported("files:")
 class TestSymlink:
     def test_polluter(self):
