@@ -30,6 +30,7 @@ unspoilt = lambda: tree() == then and [path.read_text() for path in outside.iter
     [
         ("os.rename('data', 'data.bak')", ["data (renamed to data.bak)"]),
         ("shutil.move('data', 'other')", ["data (renamed to other/data)"]),
+        ("shutil.move('data', 'x/data')", ["data (renamed to x/data)", "x (created)"]),
         ("Path('data').rename('b').rename('c')", ["data (renamed to c)"]),
         ("Path('data/f').rename('f')", ["data/f (renamed to f)"]),
         ("os.replace('data/f', 'data/g')", ["data/f (renamed to data/g)", "data/g (changed)"]),
@@ -74,6 +75,12 @@ unspoilt = lambda: tree() == then and [path.read_text() for path in outside.iter
             ["kept.csv (renamed to data/f)", "data/f (changed)"],
         ),
         ("os.mkdir('x'); os.rename('x', 'y')", ["y (created)"]),
+        (
+            "with pytest.raises(OSError): shutil.move('missing', 'x/y')\n"
+            "with pytest.raises(OSError): os.rmdir('x')\n"
+            "os.makedirs('x/y')",
+            ["x/y (created)", "x (created)"],
+        ),
         (
             "os.rename('data/f', 'f'); Path('new').touch(); os.replace('new', 'f')",
             ["data/f (deleted)", "f (created)"],
@@ -176,6 +183,7 @@ def test_a_folder_is_put_back_each_time(project, run):
         @pytest.mark.parametrize("number", range(3))
         def test_polluter(tmp_path, number):
             os.rename("data", tmp_path / "data")
+            (tmp_path / "data" / "f").write_text("spoilt")
 
         @pytest.mark.parametrize("number", range(2))
         def test_polluter_of_a_file(tmp_path, number):
@@ -184,7 +192,7 @@ def test_a_folder_is_put_back_each_time(project, run):
     )
 
     run().assert_outcomes(passed=6, errors=6)
-    assert [path.name for path in (project.path / "data").iterdir()] == ["f"]
+    assert [path.read_text() for path in (project.path / "data").iterdir()] == ["old"]
 
 
 def test_a_kept_name_stays_renamed(leaks):

@@ -62,7 +62,7 @@ class Files(Probe):
         self.events = {
             "open": self.opened,
             "os.mkdir": self.made,
-            "os.rmdir": self.removed,
+            "os.rmdir": self.touched,
             "os.remove": self.touched,
             "os.rename": self.renamed,
             "os.symlink": lambda source, target, folder=-1: self.touched(target, folder),
@@ -82,11 +82,6 @@ class Files(Probe):
         if found and self.before.get(found, b"") is None and is_by_library():
             self.of_libraries.add(f"{found}/")
 
-    def removed(self, path: Any, folder: int = -1) -> None:
-        found = self.original(path, folder)
-        if found and found not in self.before:
-            self.others.add(found)
-
     def renamed(self, old: Any, new: Any, folder: int = -1, other: int = -1) -> None:
         source, target = disk.resolved(old, folder), disk.resolved(new, other)
         if not source or not target:
@@ -101,9 +96,9 @@ class Files(Probe):
             self.moves.rename(source, target, origin, is_kept)
 
     def moved(self, old: Any, new: Any) -> None:
-        """To another disk it is copied, and then removed."""
+        """To another disk, or a new folder, it is copied, and then removed."""
         source, target = disk.resolved(old), disk.resolved(new)
-        if not source or not target:
+        if not source or not target or not disk.identity(source):
             return
         target = disk.inside(target, source)
         origin = self.moves.original(source)
@@ -118,7 +113,7 @@ class Files(Probe):
     def original(self, path: Any, folder: int = -1) -> str | None:
         """The path that a file had before the test; None for one that is not watched."""
         found = disk.resolved(path, folder)
-        origin = self.moves.original(found) if found and self.watches(found) else None
+        origin = self.moves.original(found) if found else None
         return origin if origin and self.watches(origin) else None
 
     def watches(self, path: str) -> bool:

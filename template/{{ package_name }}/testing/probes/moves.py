@@ -32,7 +32,7 @@ class Moves:
     def __init__(self) -> None:
         self.of: dict[str, Move] = {}  # By origin; what was renamed last is last.
         self.by: dict[disk.Identity, Move] = {}
-        self.copies: dict[str, str] = {}  # To another disk: target and origin.
+        self.copies: dict[str, str] = {}  # By shutil.move(): target and origin.
 
     def rename(self, source: str, target: str, origin: str | None, is_kept: bool) -> None:
         """Note what is about to be renamed. ``origin``: None for what the test made."""
