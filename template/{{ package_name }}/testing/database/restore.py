@@ -127,23 +127,29 @@ class RestoredDatabases:
             for manager in caching_managers():
                 manager.clear_cache()
 
-        def set_up(cls: type[TransactionTestCase]) -> None:
+        def original(name: str) -> Any:
+            return getattr(before[name], "__func__", before[name])
+
+        # A class, or before Django 5.2 a case.
+        def set_up(case: type[TransactionTestCase] | TransactionTestCase) -> None:
             for image in set(images.values()) if not self.numbered else ():
                 image.sequences()
             self.numbered = True
-            before["_fixture_setup"].__func__(cls)
+            original("_fixture_setup")(case)
 
-        def reset_sequences(alias: str) -> None:
-            if alias not in images:  # Else rows of migrations are there, so 1 may be taken.
-                before["_reset_sequences"](alias)
+        def reset_sequences(*given: Any) -> None:  # Before Django 5.2, the case comes first.
+            if given[-1] not in images:  # Else rows of migrations are there, so 1 may be taken.
+                original("_reset_sequences")(*given)
 
         hooks = {
-            "_fixture_setup": classmethod(set_up),
+            "_fixture_setup": set_up,
             "_fixture_teardown": tear_down,
-            "_reset_sequences": staticmethod(reset_sequences),
+            "_reset_sequences": reset_sequences,
         }
         for name, hook in hooks.items():
-            setattr(TransactionTestCase, name, hook)
+            kind = type(before[name])  # A classmethod, a staticmethod or a function.
+            is_bare = kind not in (classmethod, staticmethod)
+            setattr(TransactionTestCase, name, hook if is_bare else kind(hook))
         try:
             return (yield)
         finally:
