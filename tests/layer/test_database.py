@@ -65,6 +65,40 @@ def test_a_test_may_add_a_database_of_its_own(project, run):
     run().assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize(
+    ("changed", "is_one"),
+    [
+        ({}, True),
+        ({"USER": "b"}, True),
+        ({"NAME": "b"}, False),
+        ({"HOST": "b"}, False),
+        ({"PORT": 5499}, False),
+        ({"vendor": "sqlite"}, False),
+    ],
+)
+def test_which_aliases_are_one_database(project, run, changed, is_one):
+    project.makepyfile(
+        f"""
+        from types import SimpleNamespace
+        from hermetic.database import restore
+
+        def alias(vendor="postgresql", **changed):
+            settings = {{"HOST": "a", "PORT": 5432, "NAME": "a", "USER": "a", "TEST": {{"MIRROR": None}}}}
+            return SimpleNamespace(vendor=vendor, settings_dict={{**settings, **changed}})
+
+        def test_one(monkeypatch):
+            databases, image = restore.RestoredDatabases(), SimpleNamespace(connection=alias())
+            databases.images["default"] = image
+            monkeypatch.setattr(restore, "connections", {{"other": alias(**{changed!r})}})
+            monkeypatch.setattr(restore, "IMAGES", {{}})
+
+            assert databases.new_image("other") is {"image" if is_one else None}
+        """
+    )
+
+    run().assert_outcomes(passed=1)
+
+
 def test_a_database_that_only_other_settings_have(project, run):
     project.makepyfile(
         groups("""
@@ -541,10 +575,19 @@ def test_after(n):
 """
 
 
-@pytest.mark.parametrize(("scope", "case", "passed"), [("module", "", 5), ("class", CASE, 7)])
+OWN_SET_UP = """
+@pytest.fixture(scope="module")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        Group.objects.create(name="of the module")
+"""
+
+
+@pytest.mark.parametrize(("scope", "case", "passed"), [("module", "", 7), ("class", CASE, 9)])
 def test_the_schema_that_a_wider_fixture_made_lives_as_long_as_the_fixture(project, run, scope, case, passed):
     wider = WIDER.replace("SCOPE", scope) + case
-    project.makepyfile(test_a_wider=groups(wider), test_b_after=groups(AFTER_WIDER))
+    own = AFTER_WIDER.replace("permissions.add(1)", "user_set.count()") + OWN_SET_UP
+    project.makepyfile(test_a=groups(wider), test_b=groups(own), test_c=groups(AFTER_WIDER))
 
     run("-p", "no:randomly").assert_outcomes(passed=passed)
 

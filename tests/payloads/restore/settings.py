@@ -26,6 +26,8 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {})["application_name"] = "the test"
 DATABASES["mirror"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
 DATABASES["other"] = {**DATABASES["default"], "NAME": f"{DATABASES['default']['NAME']}_other", "TEST": {}}
+if DATABASES["other"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["other"]["ENGINE"] = "restore.engine"
 if kind == "file":
     DATABASES["other"]["TEST"] = {"NAME": "test_other.sqlite3"}
 if kind == "memory":

@@ -108,27 +108,6 @@ class TestAfterwards:
 
 
 @pytest.fixture(scope="class")
-def shared(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock():
-        yield Box.objects.create(shelf_id=1)
-        Box.objects.all().delete()
-
-
-class TestNumbers:
-    @pytest.mark.django_db
-    @pytest.mark.parametrize("twin", [1, 2])
-    def test_rolls_back(self, shared, twin):
-        Box.objects.create(shelf_id=2)
-
-    @commits
-    @pytest.mark.parametrize("twin", [1, 2])
-    def test_row_beside_that_of_the_fixture(self, shared, twin):
-        Box.objects.create(shelf_id=2)
-        run("INSERT INTO restore_shelf (name) VALUES ('own')")
-        assert Shelf.objects.get(name="own").pk == 3  # Nobody else has taken it.
-
-
-@pytest.fixture(scope="class")
 def temporary(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         run("CREATE TEMP TABLE temporary_of_a_fixture (a serial)", "other")
@@ -138,9 +117,15 @@ def temporary(django_db_setup, django_db_blocker):
 class TestSession:
     @commits
     @pytest.mark.parametrize("twin", [1, 2])
-    def test_what_a_receiver_set(self, twin):
-        assert run("SELECT current_setting('app.tenant')") == [("acme",)]
-        run("SET app.tenant = 'other'")
+    @pytest.mark.parametrize(
+        ("setting", "alias", "value"),
+        [("app.tenant", "default", "acme"), ("app.tenant", "other", "acme"), ("app.engine", "other", "own")],
+    )
+    def test_what_a_new_session_has(self, twin, setting, alias, value):
+        if setting == "app.engine" and connections[alias].settings_dict["ENGINE"] != "restore.engine":
+            pytest.skip("the project's private server has an engine of its own")
+        assert run(f"SELECT current_setting('{setting}')", alias) == [(value,)]
+        run(f"SET {setting} = 'changed'", alias)
 
     @commits
     def test_a_temporary_table_of_a_fixture_is_left_alone(self, temporary):

@@ -6,7 +6,7 @@ An image of each database that such tests use is taken when a ``django_db_setup`
 when one of a module or class has ended. Other databases than PostgreSQL and SQLite are flushed.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from typing import Any
 
@@ -60,6 +60,7 @@ class RestoredDatabases:
             fixturedef.addfinalizer(partial(_unblocked, unblock, self.finish))
         else:
             with unblock():
+                self.renew(self.images)
                 self.take(self.named - self.images.keys())
             depths = {alias: image.depth for alias, image in self.images.items()}
             # First in, so called last: what the set-up changed is undone.
@@ -111,12 +112,12 @@ class RestoredDatabases:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         """Since Django 5.2, a class is set up for its first test before the rest of its ``setUpClass()``."""
-        if (case := case_of(item)) and commits(item):
-            self.renew(case)
+        if self.images and (case := case_of(item)) and commits(item):
+            self.renew(compat.databases_of(case))
 
-    def renew(self, case: Case) -> None:
+    def renew(self, aliases: Iterable[str]) -> None:
         """What wider fixtures did to the schema is theirs to undo; what the test does is undone."""
-        for alias in compat.databases_of(case) if self.images else ():
+        for alias in aliases:
             if (image := self.images.get(alias)) and not image.connection.in_atomic_block:
                 image.renew()
 
@@ -149,7 +150,7 @@ class RestoredDatabases:
 
         def set_up(case: Case) -> None:
             if self.begins:
-                self.renew(case)
+                self.renew(compat.databases_of(case))
             self.begins = False
             for image in set(images.values()) if not self.numbered else ():
                 image.sequences()
