@@ -106,7 +106,7 @@ class PostgreSQLImage:
             restored = False  # A trigger or a constraint refused.
         if not restored and self.depth in self.copied:
             self.clone(self.copy, str(self.connection.settings_dict["NAME"]))
-            with suppress(Error):  # A copy that was made anew has rows of wider fixtures.
+            with suppress(Error):  # A renewed copy has rows of wider fixtures.
                 self.query(f"SELECT {self.schema}.restore()")
             return True
         return restored
