@@ -168,9 +168,9 @@ class SQLiteImage:
     def renew(self) -> None:
         self.connection.ensure_connection()
         connection = self.connection.connection
-        if connection.in_transaction or _versions(connection) == self.versions[-1]:
-            return
-        with suppress(DatabaseLocked):
+        with suppress(DatabaseLocked, sqlite3.Error):
+            if connection.in_transaction or _versions(connection) == self.versions[-1]:
+                return
             self.take()
             with suppress(sqlite3.Error):  # Then the rows are those of now.
                 _copy_rows(self.pages[-2], self.pages[-1])

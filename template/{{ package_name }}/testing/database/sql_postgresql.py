@@ -60,8 +60,9 @@ BEGIN
 END $$;
 CREATE FUNCTION <SCHEMA>.set_sequences(between_tests boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM setval(id, coalesce(value, start), value IS NOT NULL) FROM <SCHEMA>.sequences
-    WHERE pg_sequence_last_value(id) IS DISTINCT FROM value
+    PERFORM setval(id, coalesce(value, start), value IS NOT NULL)
+    FROM <SCHEMA>.sequences JOIN pg_sequence ON seqrelid = id  -- A wider fixture may have dropped it.
+    WHERE pg_sequence_last_value(seqrelid) IS DISTINCT FROM value
         -- Rows of wider fixtures have taken those numbers.
         AND NOT (between_tests AND <SCHEMA>.has_later_rows(id));
 END $$;
