@@ -65,6 +65,40 @@ def test_a_test_may_add_a_database_of_its_own(project, run):
     run().assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize(
+    ("changed", "is_one"),
+    [
+        ({}, True),
+        ({"USER": "b"}, True),
+        ({"NAME": "b"}, False),
+        ({"HOST": "b"}, False),
+        ({"PORT": 5499}, False),
+        ({"vendor": "sqlite"}, False),
+    ],
+)
+def test_which_aliases_are_one_database(project, run, changed, is_one):
+    project.makepyfile(
+        f"""
+        from types import SimpleNamespace
+        from hermetic.database import restore
+
+        def alias(vendor="postgresql", **changed):
+            settings = {{"HOST": "a", "PORT": 5432, "NAME": "a", "USER": "a", "TEST": {{"MIRROR": None}}}}
+            return SimpleNamespace(vendor=vendor, settings_dict={{**settings, **changed}})
+
+        def test_one(monkeypatch):
+            databases, image = restore.RestoredDatabases(), SimpleNamespace(connection=alias())
+            databases.images["default"] = image
+            monkeypatch.setattr(restore, "connections", {{"other": alias(**{changed!r})}})
+            monkeypatch.setattr(restore, "IMAGES", {{}})
+
+            assert databases.new_image("other") is {"image" if is_one else None}
+        """
+    )
+
+    run().assert_outcomes(passed=1)
+
+
 def test_a_database_that_only_other_settings_have(project, run):
     project.makepyfile(
         groups("""
@@ -454,6 +488,180 @@ def test_whatever_a_test_commits_to_sqlite_is_undone(project, run, statements):
     project.makepyfile(groups(f"STATEMENTS = {statements!r}\n{SCHEMAS}"))
 
     run("-p", "no:randomly").assert_outcomes(passed=24)
+
+
+WIDER = """
+from django.contrib.auth.models import User
+from django.db import connection, models
+from django.test import TransactionTestCase
+
+class Made(models.Model):
+    name = models.CharField(max_length=9)
+
+    class Meta:
+        app_label = "made"
+
+def query(sql):
+    with connection.cursor() as cursor:
+        return cursor.execute(sql).fetchall()
+
+def make():
+    with connection.schema_editor() as editor:
+        editor.create_model(Made)
+    query("CREATE TRIGGER made AFTER INSERT ON auth_user BEGIN INSERT INTO made_made VALUES (9, 't'); END")
+    query("ALTER TABLE auth_group ADD COLUMN made DEFAULT 7")
+    Made.objects.create(name="kept")
+
+def remove():
+    query("DROP TRIGGER made")
+    query("ALTER TABLE auth_group DROP COLUMN made")
+    with connection.schema_editor() as editor:
+        editor.delete_model(Made)
+
+def write():
+    assert [one.name for one in Made.objects.all()] == ["kept"]
+    Group.objects.create(name="a")
+    assert query("SELECT made FROM auth_group") == [(7,)]
+    query("CREATE TABLE own (a)")
+    query("DROP TABLE auth_group_permissions")
+    User.objects.create(username="a")
+    assert Made.objects.count() == 2
+
+@pytest.fixture(scope="SCOPE")
+def wide(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        User.objects.create(username="wide")
+        make()
+        yield
+        User.objects.filter(username="wide").delete()
+        remove()
+
+class TestFixture:
+    @pytest.mark.parametrize("n", [1, 2, 3])
+    @pytest.mark.django_db(transaction=True)
+    def test_commits(self, n, wide):
+        write()
+        assert User.objects.count() == (2 if n == 1 else 1)  # As Django's flush has it.
+"""
+CASE = """
+class TestCase(TransactionTestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        make()
+
+    @classmethod
+    def tearDownClass(cls):
+        remove()
+        super().tearDownClass()
+
+    def test_one(self):
+        write()
+
+    def test_two(self):
+        write()
+"""
+AFTER_WIDER = """
+from django.contrib.auth.models import User
+from django.db import connection
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.django_db(transaction=True)
+def test_after(n):
+    assert not {"made_made", "own"} & {*connection.introspection.table_names()}
+    assert not User.objects.exists()
+    User.objects.create(username="a")
+    Group.objects.create(name="a").permissions.add(1)
+"""
+
+
+OWN_SET_UP = """
+@pytest.fixture(scope="module")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        Group.objects.create(name="of the module")
+"""
+
+
+@pytest.mark.parametrize(("scope", "case", "passed"), [("module", "", 7), ("class", CASE, 9)])
+def test_the_schema_that_a_wider_fixture_made_lives_as_long_as_the_fixture(project, run, scope, case, passed):
+    wider = WIDER.replace("SCOPE", scope) + case
+    own = AFTER_WIDER.replace("permissions.add(1)", "user_set.count()") + OWN_SET_UP
+    project.makepyfile(test_a=groups(wider), test_b=groups(own), test_c=groups(AFTER_WIDER))
+
+    run("-p", "no:randomly").assert_outcomes(passed=passed)
+
+
+def test_rows_of_a_module_do_not_come_back_with_the_schema_of_a_session(project, run):
+    """The session's table stays, so nothing says that the module's fixture has removed its rows."""
+    project.makeconftest(groups(SESSION))
+    project.makepyfile(test_a_module=groups(MODULE), test_b_after=groups(AFTER_MODULE))
+
+    run("-p", "no:randomly").assert_outcomes(passed=4)
+
+
+SESSION = """
+from django.db import connection
+
+@pytest.fixture(scope="session", autouse=True)
+def view(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("CREATE VIEW names AS SELECT name FROM auth_group")
+"""
+MODULE = """
+from django.db import connection
+
+@pytest.fixture(scope="module", autouse=True)
+def row(view, django_db_blocker):
+    with django_db_blocker.unblock():
+        Group.objects.create(name="of the module")
+        yield
+        Group.objects.all().delete()
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.django_db(transaction=True)
+def test_commits(n):
+    Group.objects.create(name="a")
+"""
+AFTER_MODULE = """
+from django.db import connection
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.django_db(transaction=True)
+def test_after(n):
+    with connection.cursor() as cursor:
+        assert cursor.execute("SELECT * FROM names").fetchall() == []
+"""
+
+
+@pytest.mark.parametrize("day", ["2020-01-01", "2020-99-99"])
+def test_a_date_that_is_none_is_undone(project, run, day):
+    """SQLite keeps any text, which the converters of Django's connection refuse."""
+    project.makepyfile(
+        groups(f"""
+        from django.db import connection
+
+        def query(sql):
+            with connection.cursor() as cursor:
+                return cursor.execute(sql).fetchall()
+
+        @pytest.fixture(scope="session")
+        def django_db_setup(django_db_setup, django_db_blocker):
+            with django_db_blocker.unblock():
+                query("CREATE TABLE made (day date)")
+                query("INSERT INTO made VALUES ('{day}')")
+
+        @pytest.mark.django_db(transaction=True)
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_commits(n):
+            assert query("SELECT day || '' FROM made") == [("{day}",)]
+            assert not Group.objects.exists()
+            query("INSERT INTO made VALUES ('2020-88-88')")
+            Group.objects.create(name="a")
+        """)
+    )
+
+    run().assert_outcomes(passed=2)
 
 
 def test_an_async_test_that_commits_opens_no_connection(project, run):

@@ -6,6 +6,27 @@ import pytest
 import roles
 import shapes
 
+# A fixture's row, and a table in which only tests that roll back have taken numbers.
+NUMBERS = """
+import pytest
+from restore.models import Box, Shelf
+
+@pytest.fixture(scope="session")
+def shared(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        return Box.objects.create(shelf_id=1)
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("twin", [1, 2])
+def test_rolls_back(shared, twin):
+    Box.objects.create(shelf_id=1)
+    Shelf.objects.create(name="own")
+
+@pytest.mark.django_db(transaction=True)
+def test_commits(shared):
+    Box.objects.create(shelf_id=1)
+    assert Shelf.objects.create(name="own").pk == 3
+"""
 KINDS = ["memory", "file", "private", "superuser", "owner"]
 
 
@@ -32,6 +53,15 @@ def test_every_committing_test_is_undone(project, kind):
 
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["memory", "private"])
+def test_numbers_begin_anew_but_for_rows_of_wider_fixtures(project):
+    (project.path / "test_numbers.py").write_text(NUMBERS)
+
+    done = project.pytest("--ds=restore.settings", "-q", "test_numbers.py", check=False)
+
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("kind", ["memory", "private"])

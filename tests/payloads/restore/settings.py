@@ -2,6 +2,7 @@
 
 import os
 
+from django.db.backends.signals import connection_created
 from shop.test_settings import *  # noqa: F403
 from shop.test_settings import DATABASES, INSTALLED_APPS
 
@@ -25,7 +26,17 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {})["application_name"] = "the test"
 DATABASES["mirror"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
 DATABASES["other"] = {**DATABASES["default"], "NAME": f"{DATABASES['default']['NAME']}_other", "TEST": {}}
+if DATABASES["other"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["other"]["ENGINE"] = "restore.engine"
 if kind == "file":
     DATABASES["other"]["TEST"] = {"NAME": "test_other.sqlite3"}
 if kind == "memory":
     DATABASES["other"]["NAME"] = ":memory:"
+
+
+def set_tenant(connection, **kwargs):
+    if connection.vendor == "postgresql":
+        connection.cursor().execute("SET app.tenant = 'acme'")
+
+
+connection_created.connect(set_tenant)
