@@ -2,7 +2,8 @@
 
 A line of the file is a leak and the test, or the fixture, that leaves it. What it lists is reverted and does
 not fail; a new leak fails; a line whose test no longer leaks, or is gone, fails the run until it is removed.
-``--isolation-baseline-update`` writes the file when there is none, and later only removes lines.
+``--isolation-baseline-update`` writes the file after a whole run when there is none, and later only removes
+lines.
 """
 
 from collections.abc import Sequence
@@ -32,15 +33,17 @@ class Baseline:
                 "--isolation-baseline=isolation-baseline.txt, or in the ini option isolation_baseline."
             )
         self.exists = bool(self.file and self.file.exists())
-        self.known = read(self.file) if self.file and self.exists else set()
+        self.known = known(self.file, self.update) if self.file else set()
         self.is_worker = hasattr(config, "workerinput")
         self.found: Lines = set()
         self.passed: set[str] = set()
         self.config = config
         self.gone: Lines = set()
         self.not_collected: list[str] = []
+        self.is_whole = True  # Every file was collected, and every test ran.
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.is_whole &= not report.failed
         if not report.passed:
             self.not_collected.append(report.nodeid)
 
@@ -110,17 +113,23 @@ class Baseline:
             if line[0] in self.passed
             or ("::" in line[0] and not self.is_there(line[0]))
             or (line in self.gone and self.is_asked_for(line[0]))
-            or ("::" not in line[0] and self.update)
+            or ("::" not in line[0] and self.update and self.is_whole)
         }
 
     def is_there(self, test: str) -> bool:
-        return bool(self.file and (self.file.parent / test.partition("::")[0]).exists())
+        return (self.config.rootpath / test.partition("::")[0]).exists()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.is_worker or not self.file:
             return
-        if self.update:
+        ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        stopped = bool(session.shouldstop or session.shouldfail)
+        only_shown = any(
+            session.config.getoption(one, default=False) for one in ("collectonly", "setuponly")
+        )
+        self.is_whole &= ended and not stopped and not only_shown
+        if self.update and (self.exists or self.is_whole):
             write(self.file, self.known - self.mended if self.exists else self.found)
         elif self.mended and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -130,7 +139,9 @@ class Baseline:
         if not self.file:
             return
         name, say = self.file.name, terminalreporter.line
-        if not self.exists and self.update:
+        if not self.exists and self.update and not self.is_whole:
+            say(f"isolation: {name} not written, since the run did not finish", red=True)
+        elif not self.exists and self.update:
             say(
                 f"isolation: {counted(len(self.found), 'leak')} recorded in {name}; from now on a new one fails"
             )
@@ -157,10 +168,17 @@ class Baseline:
                 say(f"    {leak}  {where}")
 
 
-def read(file: Path) -> Lines:
-    return {
-        line for text in file.read_text(encoding="utf-8").splitlines() if (line := parsed(text))
-    }
+def known(file: Path, update: bool) -> Lines:
+    """The lines of the file; for one that a run is to write, the folder is made now, while it can be refused."""
+    try:
+        if file.exists():
+            texts = file.read_text(encoding="utf-8").splitlines()
+            return {line for text in texts if (line := parsed(text))}
+        if update:
+            file.parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise pytest.UsageError(f"{file} cannot be the baseline: {error}.") from None
+    return set()
 
 
 def parsed(text: str) -> tuple[str, str] | None:

@@ -100,7 +100,7 @@ def async_to_sync_code() -> Any:
     return import_module("asgiref.sync").AsyncToSync.__call__.__code__
 
 
-@seen_in("Django 5.2 to 6.1")
+@seen_in("Django 4.2 to 6.1")
 def connection_storage() -> Any:
     """Where ``connections`` keeps those of each thread: the attribute ``_connections``."""
     return import_module("django.db").connections._connections
@@ -112,13 +112,13 @@ def thread_of(connection: Any) -> int:
     return connection._thread_ident
 
 
-@seen_in("Django 5.2 to 6.1")
+@seen_in("Django 4.2 to 6.1")
 def server_cursor(connection: Any) -> Any:
     """A cursor on the server, but on none of the project's databases: test databases are made with it."""
     return connection.creation._nodb_cursor()
 
 
-@seen_in("Django 5.2 to 6.1")
+@seen_in("Django 4.2 to 6.1")
 def committing_case_hooks() -> dict[str, Any]:
     """How a TransactionTestCase leaves its databases and begins numbering anew, as its class has it."""
     case = import_module("django.test").TransactionTestCase
@@ -128,13 +128,13 @@ def committing_case_hooks() -> dict[str, Any]:
     }
 
 
-@seen_in("Django 5.2 to 6.1")
+@seen_in("Django 4.2 to 6.1")
 def databases_of(case: Any) -> list[str]:
     """The databases that a TransactionTestCase may write to."""
     return case._databases_names(include_mirrors=False)
 
 
-@seen_in("Django 5.2 to 6.1")
+@seen_in("Django 4.2 to 6.1")
 def keep_connections(case: Any) -> None:
     """Have a TransactionTestCase leave the connections open after its test."""
     case._should_reload_connections = lambda: False
@@ -156,6 +156,19 @@ def asgi_thread_switches() -> list[tuple[Any, str]]:
 def stored_files(storage: Any) -> dict[str, Any]:
     """The files of an InMemoryStorage; ``listdir()`` takes ten times as long to find none."""
     return storage._root._children
+
+
+@seen_in("Django 5.2 to 6.1")
+def files_of_folder(node: Any) -> dict[str, Any] | None:
+    """What a folder of an InMemoryStorage holds; None of anything else."""
+    return getattr(node, "_children", None)
+
+
+@seen_in("Django 5.2 to 6.1")
+def memory_caches() -> list[dict[str, Any]]:
+    """What all caches of the backend LocMemCache hold, whichever instance filled them, and until when."""
+    backend = import_module("django.core.cache.backends.locmem")
+    return [*backend._caches.values(), *backend._expire_info.values()]
 
 
 @seen_in("Django 5.2 to 6.1")

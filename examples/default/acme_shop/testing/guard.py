@@ -13,7 +13,7 @@ broader scope (class, module, session) hold is theirs until they end (scopes.py)
 import asyncio
 import gc
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from functools import partial
@@ -29,6 +29,7 @@ from . import compat
 from .audit import Audit
 from .baseline import Baseline
 from .leaks import Leak, Leaked
+from .loop import running_tasks
 from .network import OUTSIDE, REMEDY, Network
 from .probes import Probe, Project, probes
 from .probes.builtin_names import Builtins
@@ -98,8 +99,16 @@ class Guard:
                 import_string(settings.ASGI_APPLICATION)
             handlers = dict(self.network.events)
             for probe in self.probes:
-                handlers |= probe.events
+                heard = partial(partial, self.heard, probe)
+                handlers |= {event: heard(handler) for event, handler in probe.events.items()}
             self.audit.watch(handlers)
+
+    def heard(self, probe: Probe, handler: Callable[..., Any], *args: Any) -> None:
+        """An error of the handler is the probe's, and not that of the code that caused the event."""
+        try:
+            handler(*args)
+        except Exception as error:
+            self.switch_off(probe.name, error)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
@@ -123,14 +132,18 @@ class Guard:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Run the test in a copy of the context, so that its context variables end with it."""
+        """Run the test in a copy of the context, so that its context variables end with it.
+
+        But a fixture that resets one, which the test has set through it, needs the context of the test.
+        """
         if self.item is not item and (error := self.begin(item)):
             raise error
-        item.runtest = partial(copy_context().run, item.runtest)
+        if not self.tests.resets_variables():
+            item.runtest = partial(copy_context().run, item.runtest)
         try:
             return (yield)
         finally:
-            del item.runtest
+            vars(item).pop("runtest", None)
 
     def begin(
         self, item: pytest.Item, request: pytest.FixtureRequest | None = None
@@ -145,7 +158,7 @@ class Guard:
         self.tests.begin(item.path)
         item.addfinalizer(partial(self.end, item))
         try:
-            for what in resets(self.project.memoised.values()):
+            for what in resets(self.project.memoised.values(), self.scopes.stored()):
                 self.count(item, "reset", what)
         except ERRORS as error:
             return error
@@ -220,14 +233,7 @@ class Guard:
         return not is_silent
 
     def note_tasks(self, item: pytest.Item, runner: asyncio.Runner) -> None:
-        """The tasks that still run on a loop that is about to be closed."""
-        tasks = [task for task in asyncio.all_tasks(runner.get_loop()) if not task.done()]
-        names = [getattr(one.get_coro(), "__qualname__", one.get_name()) for one in tasks]
-        if item.function.__qualname__ not in names:  # Else a timeout stopped them, and the test.
-            self.early += [
-                Leak("tasks", name, "still running", task_remedy(task), bool)
-                for name, task in zip(names, tasks, strict=True)
-            ]
+        self.early += running_tasks(runner.get_loop(), item.function.__qualname__)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -288,10 +294,3 @@ class Guard:
             report.outcome = "failed"
             del report.wasxfail
         return report
-
-
-def task_remedy(task: asyncio.Task[Any]) -> str:
-    frame = getattr(task.get_coro(), "cr_frame", None)
-    if frame and frame.f_globals["__name__"].partition(".")[0] == "channels":
-        return "open the websocket with ws_connect, or await communicator.disconnect()"
-    return "await or cancel it, or use asyncio.TaskGroup"

@@ -6,16 +6,19 @@ asked for a fixture of the same class, module or session, like a MonkeyPatch, th
 undo it, so it is judged after both. pytest calls setUpClass, setup_class and setup_module as fixtures, too.
 """
 
+import inspect
 import sys
 from collections.abc import Collection, Generator, Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import stores
 from .database.rows import Rows
 from .leaks import Leak
 from .testcode import is_inside
@@ -47,6 +50,8 @@ class Broader:
         self.rows: Rows | None = None
         self.name, self.asked = fixturedef.argname, {*fixturedef.argnames}
         self.waiting: list[Broader] = []  # Those that asked for this one, and ended.
+        self.imported: set[str] = set()  # Namespaces that were not there before.
+        self.stored: list[stores.Entry] = []  # What its set-up put into caches and storages.
         # The session's rows end with its database.
         self.is_session = fixturedef.scope == "session"
         asks = DATABASE & {self.name, *self.asked}
@@ -66,6 +71,10 @@ class Broader:
         names = (name for name, module in every if getattr(module, "__file__", None) in files)
         self.modules = tuple(f"attributes:{name}." for name in names)
 
+    def imported_its_module(self, leak: Leak) -> bool:
+        """Whether its set-up did so first, maybe while it had patched it: nothing is known of the time before."""
+        return leak.probe == "attributes" and leak.part.rpartition(".")[0] in self.imported
+
     def is_own(self, leak: Leak) -> bool:
         """Its module's, or the database that it opened for the rest of the session."""
         opened = self.is_session and leak.name == "database:django_db_blocker"
@@ -77,16 +86,20 @@ def described(fixturedef: pytest.FixtureDef[Any], node: Any) -> tuple[list[Any],
     for prefix, (method, undo) in XUNIT.items():
         if fixturedef.argname.startswith(prefix):
             owner = node.obj
+            if hasattr(owner, "setUpModule"):  # pytest prefers it.
+                method, undo = "setUpModule", "tearDownModule"
             names = [method, "setUpTestData"][: 1 + (method == "setUpClass")]
             functions = [getattr(owner, name, None) for name in names]
-            title = method if method == "setup_module" else f"{owner.__name__}.{method}"
+            title = method if isinstance(owner, ModuleType) else f"{owner.__name__}.{method}"
             return functions, title, undo
     title = f"the {fixturedef.scope} fixture {fixturedef.argname!r}"
     return [fixturedef.func], title, "the fixture, after its yield"
 
 
 def code_of(function: Any) -> Any:
-    return getattr(getattr(function, "__func__", function), "__code__", None)
+    """Its code: that of a decorator, like ``@mock.patch``, lies in a library."""
+    function = inspect.unwrap(getattr(function, "__func__", function))
+    return getattr(function, "__code__", None)
 
 
 class Scopes:
@@ -105,7 +118,23 @@ class Scopes:
         guard = self.guard
         broader = Broader(fixturedef, request.node, guard.config.rootpath, next(self.numbers))
         fixturedef.addfinalizer(partial(self.torn_down, broader))  # Added first, so called last.
+        if not (guard.item or self.under_way):
+            stores.reset(self.stored())
+        before = stores.entries()
         self.alive.append(broader)
+        try:
+            return (yield from self.watch(broader, fixturedef, request))
+        finally:
+            broader.stored = stores.added(before)
+
+    def stored(self) -> list[stores.Entry]:
+        """What fixtures that have not ended put into caches and storages in memory."""
+        return [entry for broader in self.alive for entry in broader.stored]
+
+    def watch(
+        self, broader: Broader, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        guard = self.guard
         if not (guard.item or broader.is_judged or self.under_way):
             guard.due = True
             self.is_database_ready |= fixturedef.argname == "django_db_setup"
@@ -121,11 +150,13 @@ class Scopes:
             with guard.tests.of(*broader.paths):
                 guard.note()
         self.under_way.append(broader)
+        namespaces = {*guard.project.namespaces}
         try:
             with guard.audit.switched(on=broader.is_judged), guard.tests.of(*broader.paths):
                 return (yield)
         finally:
             self.note_changes([broader], before)
+            broader.imported = guard.project.namespaces.keys() - namespaces
             self.under_way.pop()
             if self.under_way and not guard.item:
                 with guard.tests.of(*self.under_way[-1].paths):
@@ -141,8 +172,9 @@ class Scopes:
             with guard.tests.of(*broader.paths):
                 for probe in [*guard.probes]:
                     new = [leak for leak in guard.found(probe) if leak.name not in known]
-                    broader.changes += new
-                    for leak in new if guard.item else ():
+                    unknown = [*filter(broader.imported_its_module, new)]
+                    broader.changes += [leak for leak in new if leak not in unknown]
+                    for leak in new if guard.item else unknown:
                         probe.accept(leak.part)
             guard.due = guard.due or not guard.item
 

@@ -18,7 +18,8 @@ from unittest.mock import Mock
 import pytest
 from django.apps import apps
 
-from .places import MUTATORS, Finder, targets
+from .places import MUTATORS, Finder, last_name, targets
+from .variables import NAMES, dotted, is_reset, variables
 
 LAYER = Path(__file__).parent
 # Calls that may change attributes whose names the file does not spell.
@@ -102,13 +103,25 @@ class TestCode:
         defined = file in {str(one.file) for one in code}
         return defined or isinstance(value, Mock) or self.calls("reload")
 
+    def spells(self, name: str) -> bool:
+        """Whether the test or its helpers change something of that name."""
+        return any(name in one.names for one in self.code())
+
     def calls(self, *names: str) -> bool:
         """Whether the code of the test calls one of these names, or derives a class from it."""
         return any({*names} & one.calls for one in self.found)
 
     def mentions(self, *names: str) -> bool:
-        """Whether one of these names stands anywhere in the code of the test."""
+        """Whether one of these names, also ``os.chdir``, stands anywhere in the code of the test."""
         return any({*names} & one.mentioned for one in self.code())
+
+    def resets_variables(self) -> bool:
+        """Whether it resets a context variable by its token, which works in one context alone."""
+        return any(one.resets_variables for one in self.code())
+
+    def sets(self, variable: str) -> bool:
+        """Whether it may set that environment variable."""
+        return any({variable, None} & one.variables for one in self.code())
 
     def read(self, file: Path) -> "Changes":
         if file not in self.files:
@@ -186,9 +199,16 @@ class Changes:
         in_calls = (node for node in nodes if isinstance(node, ast.Call))
         self.patched = {name for node in in_calls for name in changed_by(node, shared)}
         self.calls = {name for node in nodes for name in called_by(node)}
+        self.resets_variables = any(map(is_reset, nodes))
         imported = [node.names for node in nodes if isinstance(node, ast.ImportFrom)]
         self.mentioned = {one.name for names in imported for one in names}
         self.mentioned |= {last_name(node) for node in every}
+        known = self.finder.imports
+        self.mentioned |= {*known.values()}
+        self.mentioned |= {dotted(node, known) for node in every if type(node) is ast.Attribute}
+        self.variables: set[str | None] = set()  # Of the environment; None: any.
+        if NAMES & self.mentioned:
+            self.variables = variables(every, known)
 
     def helpers(self, root: Path) -> list[Path]:
         """The files that it imports from the folders of tests."""
@@ -272,7 +292,3 @@ def is_local(node: ast.expr, shared: set[str]) -> bool:
     while isinstance(node, ast.Attribute) and node.attr != "__class__":
         node = node.value
     return isinstance(node, ast.Name) and node.id != "cls" and node.id not in shared
-
-
-def last_name(node: Any) -> str:
-    return getattr(node, "attr", None) or getattr(node, "id", "")

@@ -1,5 +1,6 @@
 """Blocks what would reach beyond this machine: pytest-socket connections, this module the rest."""
 
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,10 @@ REMEDY = (
     "isolation: the network is blocked beyond loopback. Mock the client, override the fixture that "
     "creates it, or mark a test that needs the network with @pytest.mark.enable_socket."
 )
+
+LOCAL = (None, "", "localhost")
+# IPv4, also in short, like 127.1, and IPv6.
+ADDRESS = re.compile(r"[\d.]+|.*:.*")
 
 
 class Blocked(RuntimeError):
@@ -64,8 +69,7 @@ class Network:
     def resolve(self, host: Any, *rest: Any) -> None:
         __tracebackhide__ = True
         name = host.decode() if isinstance(host, bytes) else host
-        local = name is None or name in ("", "localhost") or name[0].isdigit() or ":" in name
-        if local or self.allowed:
+        if name in LOCAL or ADDRESS.fullmatch(name) or self.allowed:
             return
         sentence = f"A test tried to resolve the host name {name!r}."
         if self.is_tolerated(f"network:{name}"):
@@ -80,6 +84,8 @@ class Network:
 
     def send(self, made: Any, address: Any) -> None:
         __tracebackhide__ = True
-        outside = isinstance(address, tuple) and not address[0].startswith(("127.", "::1"))
+        outside = isinstance(address, tuple) and not (
+            address[0] in LOCAL or address[0].startswith(("127.", "::1"))
+        )
         if outside and not self.allowed:
             raise DatagramBlocked(f"A test tried to send to {address[0]}:{address[1]}.")

@@ -251,3 +251,7 @@ def named(owner: Any, name: str, step: Step) -> str:
         if isinstance(step, Item)
         else f"{name}({', '.join(map(repr, step.arguments))})"
     )
+
+
+def last_name(node: Any) -> str:
+    return getattr(node, "attr", None) or getattr(node, "id", "")

@@ -116,6 +116,10 @@ def pytest_configure(config: pytest.Config) -> None:
             mode = "fail"
         register(baseline, "hermetic-baseline")
         register(Guard(config, mode, baseline), "hermetic-guard")
+    elif config.getoption("--isolation-baseline-update"):
+        raise pytest.UsageError(
+            "--isolation-baseline-update needs the guard, which isolation=off switches off."
+        )
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

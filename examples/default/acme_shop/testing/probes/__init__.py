@@ -36,7 +36,7 @@ def probes(
         "environ": lambda: Environ(tests),
         "threads": lambda: Threads(tests),
         "subprocesses": lambda: Subprocesses(audit),
-        "sockets": Sockets,
+        "sockets": lambda: Sockets(tests),
         "files": lambda: Files(audit, project.root, compat.base_temporary_folder(config)),
         "process": lambda: Process(tests),
         "loggers": lambda: Loggers(tests),

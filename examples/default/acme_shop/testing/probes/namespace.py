@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -16,13 +16,14 @@ from django.urls import clear_url_caches
 
 from .. import compat
 from ..leaks import ABSENT
-from ..places import targets
-from ..testcode import file_of, last_name, parsed
+from ..places import last_name, targets
+from ..testcode import file_of, parsed
 
 CONTAINERS = (dict, list, set, defaultdict, OrderedDict, Counter)
 PLAIN = {bool, int, float, str, bytes, tuple, type(None), *CONTAINERS}
 # Set on test classes by Django when they are set up, and on factories by factory_boy for each use.
 SET_BY_LIBRARIES = {"atomics", "client", "async_client", "cls_atomics", "_original_params"}
+TEARDOWNS = ("tearDownClass", "teardown_class", "tearDownModule", "teardown_module")
 
 
 class Namespace:
@@ -62,10 +63,13 @@ class Namespace:
         return self.vars is not before
 
     def keep(self, key: str) -> None:
-        """Note one value as it is now; it is no container."""
+        """Note one value as it is now, or what a container holds now."""
         Namespace.notes += 1
         self.values[key] = self.vars[key]
         self.listed[:] = self.values.values()
+        for index, (name, value) in enumerate(self.live):
+            if name == key:
+                self.saved[index] = copied(value)
 
     def changed(self) -> bool:
         try:
@@ -129,9 +133,9 @@ class Namespace:
 
     def put(self, key: str, value: Any) -> None:
         if value is ABSENT:
-            delattr(self.owner, key)
+            remove(self.owner, key)
         elif self.vars.get(key, ABSENT) is not value:
-            setattr(self.owner, key, value)
+            put(self.owner, key, value)
 
 
 class Settings(Namespace):
@@ -155,6 +159,21 @@ class Settings(Namespace):
         setting_changed.send(type(self.owner), setting=key, value=sent, enter=False)
 
 
+def put(owner: Any, key: str, value: Any) -> None:
+    """Set an attribute. An object may refuse, like a frozen dataclass, so its ``__dict__`` gets it."""
+    if isinstance(owner, type | ModuleType):
+        setattr(owner, key, value)
+    else:
+        vars(owner)[key] = value
+
+
+def remove(owner: Any, key: str) -> None:
+    if isinstance(owner, type | ModuleType):
+        delattr(owner, key)
+    else:
+        del vars(owner)[key]
+
+
 def fills_itself(owner: Any) -> bool:
     """Whether it is an object that may set its own attributes on first use."""
     return not isinstance(owner, type) and hasattr(type(owner), "__getattr__")
@@ -166,6 +185,13 @@ def is_given_up(owner: Any, key: str, before: Any) -> bool:
         return False
     module = owner if isinstance(owner, ModuleType) else sys.modules.get(owner.__module__)
     return makes_on_demand(str(file_of(module)), key)
+
+
+def is_cleaned_up(owner: Any, key: str) -> bool:
+    """Whether the teardown of that class or module names it: a list, say, of what its tests have made."""
+    own = getattr(owner, "__dict__", {})
+    functions = [getattr(own.get(name), "__func__", own.get(name)) for name in TEARDOWNS]
+    return any(key in one.__code__.co_names for one in functions if isinstance(one, FunctionType))
 
 
 @cache

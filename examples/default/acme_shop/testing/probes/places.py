@@ -9,7 +9,7 @@ from ..leaks import ABSENT, Leak, change
 from ..places import REGISTRIES, Finder, Place, definition
 from ..testcode import TestCode
 from .base import Probe, is_private
-from .namespace import CONTAINERS, copied, fills_itself, is_given_up
+from .namespace import CONTAINERS, copied, fills_itself, is_cleaned_up, is_given_up
 from .project import Project
 
 # Where other probes look, and what is emptied before each test.
@@ -138,9 +138,10 @@ def watched_at(finder: Finder, place: Place) -> Iterable[Watched]:
             elif called == "register_lookup":  # A class has this container from its first one on.
                 yield Watched(f"{label}.{name}", found, name)
     elif is_container(found):
-        owner = finder.find(path[:-1])[0] if path[1:] else None
+        owner = finder.find(path[:-1])[0] if path[1:] else finder.module
         # There such an object counts what it has filled in: Attributes reverts both, together.
-        if not (is_private(label) and fills_itself(owner)):
+        is_of_object = is_private(label) and path[1:] and fills_itself(owner)
+        if not (is_of_object or is_cleaned_up(owner, path[-1])):
             yield Watched(label, found, label.rpartition(".")[2], found)
 
 

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from operator import setitem
 from typing import Any
 
 from .. import compat
@@ -24,7 +23,20 @@ REMEDIES = {
     "cwd": "use monkeypatch.chdir()",
     "sys.path": "use monkeypatch.syspath_prepend()",
     "sys.argv": "use monkeypatch.setattr(sys, 'argv', ...)",
+    "os.environ": "use monkeypatch.setenv()",
     "logging.disable": "use caplog, or put it back in a fixture, after its yield",
+}
+# What code names that sets a part of the process. An object of a module is assigned or filled instead.
+SETTERS = {
+    "cwd": ("os.chdir", "os.fchdir", "tmpdir.chdir"),
+    "recursion limit": ("sys.setrecursionlimit",),
+    "umask": ("os.umask",),
+    "locale": ("locale.setlocale", "locale.resetlocale"),
+    "logging.disable": ("logging.disable",),
+    "decimal context": ("decimal.getcontext", "decimal.setcontext"),
+    "socket default timeout": ("socket.setdefaulttimeout",),
+    "gc.disable()": ("gc.disable", "gc.enable"),
+    "handler": ("signal.signal", "add_signal_handler", "remove_signal_handler"),
 }
 # Not SIGALRM: pytest-timeout sets a handler for each test.
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGPIPE")
@@ -34,7 +46,7 @@ class Process(Snapshot):
     """Watches what ``parts`` lists: each part has a function that reads it and one that sets it.
 
     Ignores everything else of the interpreter. Costs one call a part. Reverts by the second function,
-    silently for an import path that no test file changes: libraries insert into it.
+    silently where no code of the test names what sets the part: a command or an import may set it.
     """
 
     name, remedy = "process", "put it back in a fixture, after its yield"
@@ -46,7 +58,8 @@ class Process(Snapshot):
         numbers = {name: getattr(signal, name) for name in SIGNALS if hasattr(signal, name)}
         self.parts: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             "cwd": (cwd, os.chdir),
-            "sys.path": (lambda: [*sys.path], partial(setitem, sys.path, slice(None))),
+            "sys.path": (lambda: [*sys.path], self.put_path),
+            "os.environ": (lambda: id(os.environ), self.put_environ),
             "sys.argv": (lambda: [*sys.argv], partial(setattr, sys, "argv")),
             "sys.excepthook": (lambda: sys.excepthook, partial(setattr, sys, "excepthook")),
             "recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
@@ -66,17 +79,50 @@ class Process(Snapshot):
         }
 
     def compared(self, part: str, before: Any, after: Any) -> Leak:
-        silent = part == "sys.path" and not self.tests.changes("path")
-        octal = part == "umask"
-        words = f"{before:#o} → {after:#o}" if octal else change(part, before, after)
+        if part == "umask":
+            words = f"{before:#o} → {after:#o}"
+        elif part == "os.environ":
+            words = "replaced"
+        elif part.endswith(" handler"):
+            words = f"{handler_name(before)} → {handler_name(after)}"
+        else:
+            words = change(part, before, after)
         remedy = REMEDIES.get(part, self.remedy)
-        return self.differing(part, before, words, silent=silent, remedy=remedy)
+        return self.differing(part, before, words, silent=not self.is_named(part), remedy=remedy)
+
+    def is_named(self, part: str) -> bool:
+        """Whether the code of the test names what sets that part, or runs code that it holds as text."""
+        if part == "sys.path":
+            return self.tests.changes("path")
+        setters = SETTERS.get("handler" if part.endswith(" handler") else part)
+        if setters is None:  # os.environ, sys.argv, sys.excepthook
+            return self.tests.spells(part.partition(".")[2])
+        return self.tests.mentions("exec", *setters)
 
     def now(self) -> dict[str, Any]:
         return {part: get() for part, (get, put) in self.parts.items()}
 
+    def note(self) -> None:
+        super().note()
+        self.path, self.environ = sys.path, os.environ
+
+    def accept(self, part: str) -> None:
+        super().accept(part)
+        if part == "sys.path":
+            self.path = sys.path
+        elif part == "os.environ":
+            self.environ = os.environ
+
     def put(self, part: str, value: Any) -> None:
         self.parts[part][1](value)
+
+    def put_path(self, value: list[str]) -> None:
+        """Into the list that was noted: other modules may hold it."""
+        self.path[:] = value
+        sys.path = self.path
+
+    def put_environ(self, value: int) -> None:
+        os.environ = self.environ  # noqa: B003, the object itself was replaced.
 
 
 class Warnings(Snapshot):
@@ -104,6 +150,10 @@ class Warnings(Snapshot):
     def put(self, part: str, value: Any) -> None:
         # Not warnings.filters: while the guard reverts, it ignores warnings by filters of that moment.
         self.live[:] = value
+
+
+def handler_name(handler: Any) -> str:
+    return signal.Handlers(handler).name if isinstance(handler, int) else shown(handler)
 
 
 def cwd() -> str | None:

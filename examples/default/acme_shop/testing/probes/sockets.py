@@ -1,66 +1,109 @@
 """Sockets that a test left open."""
 
+import asyncio
 import socket
+import sys
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from inspect import currentframe
+from types import FrameType
 from typing import Any
 
 from ..leaks import Leak
+from ..testcode import TestCode
 from .base import Probe
+from .project import LAYER
+
+Reference = weakref.ref[socket.socket]
+LOOP = "close it, or use asyncio.run()"
 
 
 class Sockets(Probe):
-    """Watches the sockets that a test creates, by weak references.
+    """Watches the sockets that the code of a test creates, by weak references.
 
-    Ignores those of threads that were there before the test, like a pool's, and those that nobody
-    holds any more. Costs one reference a socket. Reverts by closing it.
+    Ignores those that production code or a library creates, like the connections of a pool, those of
+    threads that were there before the test, those of the loop that ``asyncio.get_event_loop()`` makes,
+    and those that nobody holds any more. Costs one reference a socket. Reverts by closing it; a pair that
+    wakes an event loop, with its loop.
     """
 
     name, remedy = "sockets", "close it, or use it as a context manager"
 
-    def __init__(self) -> None:
-        self.made: list[weakref.ref[socket.socket]] = []
+    def __init__(self, tests: TestCode) -> None:
+        self.tests = tests
+        self.made: list[Reference] = []
+        self.loops: dict[
+            Reference, weakref.ref[asyncio.AbstractEventLoop]
+        ] = {}  # That made one for themselves.
         self.earlier: set[int | None] = set()
         self.events = {"socket.__new__": self.created}
 
     def created(self, made: Any, *rest: Any) -> None:
         thread = threading.get_ident()
-        if thread == threading.main_thread().ident or thread not in self.earlier:
-            with suppress(TypeError):
-                self.made.append(weakref.ref(made))
+        if thread != threading.main_thread().ident and thread in self.earlier:
+            return
+        file, loop, is_current = creator()
+        if is_current or file not in {str(one.file) for one in self.tests.code()}:
+            return
+        with suppress(TypeError):
+            reference = weakref.ref(made)
+            self.made.append(reference)
+            if loop:
+                self.loops[reference] = weakref.ref(loop)
 
     def note(self) -> None:
         self.earlier = {thread.ident for thread in threading.enumerate()}
-        self.made = []
+        self.renew()
 
     def renew(self) -> None:
-        self.made = []
+        self.made, self.loops = [], {}
 
-    def open(self) -> Iterator[socket.socket]:
-        return (made for one in self.made if is_open(one) and (made := one()) is not None)
+    def open(self) -> Iterator[tuple[Reference, socket.socket]]:
+        return ((one, made) for one in self.made if is_open(one) and (made := one()) is not None)
 
     def leaks(self) -> Iterable[Leak]:
-        for made in self.open():
-            part, state = described(made)
-            reference = weakref.ref(made)  # A leak keeps no socket alive.
-            yield self.leak(
-                part, state, partial(close, reference), there=partial(is_open, reference)
-            )
+        for reference, made in self.open():  # A leak keeps no socket alive.
+            there = partial(is_open, reference)
+            if reference in self.loops and (loop := self.loops[reference]()):
+                yield self.leak("event loop", "not closed", loop.close, there=there, remedy=LOOP)
+            else:
+                part, state = described(made)
+                yield self.leak(part, state, partial(close, reference), there=there)
 
     def accept(self, part: str) -> None:
-        accepted = {id(made) for made in self.open() if described(made)[0] == part}
-        self.made = [reference for reference in self.made if id(reference()) not in accepted]
+        accepted = [one for one, made in self.open() if part in (described(made)[0], "event loop")]
+        self.made = [one for one in self.made if one not in accepted]
 
 
-def is_open(reference: weakref.ref[socket.socket]) -> bool:
+def creator() -> tuple[str, asyncio.AbstractEventLoop | None, bool]:
+    """Whose code makes a socket: its file, the loop that is made with it, whether as the current one."""
+    frame, loop, is_current = currentframe(), None, False
+    while frame and frame.f_back and is_of_interpreter(frame):
+        called = frame.f_code.co_name
+        is_current = is_current or called == "get_event_loop"
+        if called == "__init__" and isinstance(
+            made := frame.f_locals.get("self"), asyncio.AbstractEventLoop
+        ):
+            loop = made
+        frame = frame.f_back
+    return (frame.f_code.co_filename if frame else ""), loop, is_current
+
+
+def is_of_interpreter(frame: FrameType) -> bool:
+    """Whether its code is of the standard library, or of this layer."""
+    name = str(frame.f_globals.get("__name__"))
+    return name.startswith(LAYER) or name.partition(".")[0] in sys.stdlib_module_names
+
+
+def is_open(reference: Reference) -> bool:
     made = reference()
     return made is not None and made.fileno() != -1
 
 
-def close(reference: weakref.ref[socket.socket]) -> None:
+def close(reference: Reference) -> None:
     if (made := reference()) is not None:
         made.close()
 

@@ -1,8 +1,8 @@
 """Images of a database: how it was at some moment, and how to go back to it. Here SQLite's.
 
 An image is a stack: ``take()`` notes how the database is now, ``restore()`` goes back to what was noted
-last, and says whether it could; ``drop()`` forgets that. ``sequences()`` has the numbering of rows
-begin anew. ``depth`` says how many are noted.
+last, and says whether it could; ``drop()`` forgets that. ``renew()`` takes a schema over that has changed
+since, but no rows. ``sequences()`` has the numbering of rows begin anew. ``depth`` says how many are noted.
 """
 
 import gc
@@ -51,7 +51,6 @@ class Rows:
             f"SELECT {n} WHERE EXISTS (SELECT 1 FROM {table})"  # noqa: S608
             for n, table in enumerate(self.empty)
         )
-        self.versions = _versions(connection)
 
     @classmethod
     def of(cls, connection: sqlite3.Connection) -> Self | None:
@@ -64,8 +63,6 @@ class Rows:
 
     def restore(self, connection: sqlite3.Connection) -> bool:
         """Whether the rows are as they were; where not, nothing is changed."""
-        if _versions(connection) != self.versions:
-            return False
         run = connection.execute
         try:
             run("BEGIN IMMEDIATE")
@@ -93,8 +90,42 @@ def _versions(connection: sqlite3.Connection) -> list[Any]:
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[Any]:
-    query = f"SELECT rowid, * FROM {table} LIMIT {FEW_ROWS + 1}"  # noqa: S608
+    columns = connection.execute(f"SELECT * FROM {table} LIMIT 0").description  # noqa: S608
+    # Expressions, or Django's converters would read the values, and refuse a date that is none.
+    values = ", ".join(f"+{_quoted(name)}" for name, *_ in columns)
+    query = f"SELECT rowid, {values} FROM {table} LIMIT {FEW_ROWS + 1}"  # noqa: S608
     return connection.execute(query).fetchall()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Give the tables that both have the rows of the first, without what triggers would write."""
+    tables = (
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+    )
+    run = target.execute
+    with target:
+        run("BEGIN")
+        triggers = run("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            run(f"DROP TRIGGER {_quoted(name)}")
+        for (name,) in {*source.execute(tables)}.intersection(run(tables).fetchall()):
+            table = _quoted(name)
+            cursor = source.execute(f"SELECT * FROM {table}")  # noqa: S608
+            before = [column for column, *_ in cursor.description]
+            now = [one[1] for one in run(f"PRAGMA table_xinfo({table})") if not one[6]]
+            columns = ", ".join(_quoted(one) for one in now if one in before)
+            values = ", ".join("?" for one in now if one in before)
+            run(f"DELETE FROM {table}")  # noqa: S608
+            target.executemany(
+                f"INSERT INTO {table} ({columns}) VALUES ({values})",  # noqa: S608
+                source.execute(f"SELECT {columns} FROM {table}"),  # noqa: S608
+            )
+        for _, sql in triggers:
+            run(sql)
 
 
 class SQLiteImage:
@@ -104,6 +135,7 @@ class SQLiteImage:
         self.connection = connection
         self.pages: list[sqlite3.Connection] = []
         self.rows: list[Rows | None] = []
+        self.versions: list[list[Any]] = []
 
     @staticmethod
     def is_allowed(connection: BaseDatabaseWrapper) -> bool:
@@ -114,21 +146,37 @@ class SQLiteImage:
         return len(self.pages)
 
     def take(self) -> None:
-        self.pages.append(sqlite3.connect(":memory:", check_same_thread=False))
-        self.copy(self.opened(), self.pages[-1])
+        pages = sqlite3.connect(":memory:", check_same_thread=False)
+        self.copy(self.opened(), pages)
+        self.pages.append(pages)
         self.rows.append(Rows.of(self.opened()))
+        self.versions.append(_versions(self.opened()))
 
     def drop(self) -> None:
         self.pages.pop().close()
         self.rows.pop()
+        self.versions.pop()
 
     def restore(self) -> bool:
         rows, connection = self.rows[-1], self.opened()
-        if not rows or not rows.restore(connection):
+        is_same = _versions(connection) == self.versions[-1]
+        if not (is_same and rows and rows.restore(connection)):
             self.copy(self.pages[-1], connection)
-            if rows:
-                rows.versions = _versions(connection)
+            self.versions[-1] = _versions(connection)
         return True
+
+    def renew(self) -> None:
+        self.connection.ensure_connection()
+        connection = self.connection.connection
+        with suppress(DatabaseLocked, sqlite3.Error):
+            if connection.in_transaction or _versions(connection) == self.versions[-1]:
+                return
+            self.take()
+            with suppress(sqlite3.Error):  # Then the rows are those of now.
+                _copy_rows(self.pages[-2], self.pages[-1])
+                self.rows[-1] = Rows.of(self.pages[-1])
+            self.pages.pop(-2).close()
+            del self.rows[-2], self.versions[-2]
 
     def opened(self) -> sqlite3.Connection:
         """The database's connection, outside a transaction."""

@@ -11,149 +11,19 @@ from typing import Any
 
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from .. import compat
-from .image import PATIENCE, DatabaseLocked
-
-CATALOGUE = {
-    "attribute": "attnum > 0 AND attrelid", "constraint": "oid", "trigger": "oid", "proc": "oid", "type": "oid",
-    "rewrite": "oid", "sequence": "seqrelid", "enum": "oid", "policy": "oid",
-}  # fmt: skip
-# Changes with each change of the schema, and with nothing else. A superuser has an event trigger note each
-# command that may have changed it, so that this is compared after such a test alone.
-SCHEMA = " || ';' || ".join(
-    f"(SELECT concat(count(*), ' ', max(xmin::text::bigint)) FROM pg_{table} WHERE {oid} >= 16384)"  # noqa: S608
-    for table, oid in CATALOGUE.items()
-)
-OURS = (
-    "n.nspname !~ '^testing_pristine' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
-)
-TAKE = f"""
-DROP SCHEMA IF EXISTS <SCHEMA> CASCADE;
-CREATE SCHEMA <SCHEMA>;
-CREATE TABLE <SCHEMA>.tables AS
-    SELECT c.oid AS id, format('%I.%I', n.nspname, c.relname) AS name, '' AS columns,
-        0::bigint AS number, pg_current_xact_id()::xid AS mark
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {OURS} AND NOT EXISTS (
-        SELECT FROM pg_depend d  -- Tables of an extension.
-        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
-CREATE TABLE <SCHEMA>.sequences AS
-    SELECT c.oid AS id, pg_sequence_last_value(c.oid) AS value, s.seqstart AS start
-    FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE {OURS};
-CREATE TABLE <SCHEMA>.schema (state text);
-CREATE TABLE <SCHEMA>.commands AS
-    SELECT false AS is_noted FROM pg_roles WHERE rolname = current_user AND NOT rolsuper;
-CREATE FUNCTION <SCHEMA>.look(name text, mark xid, OUT number bigint, OUT later bigint) LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE 'SELECT count(*), count(*) FILTER (WHERE age(xmin) < age($1)) FROM ONLY ' || name
-        INTO number, later USING mark;
-END $$;
-DO $$
-DECLARE t record;
-BEGIN
-    FOR t IN SELECT k.id, k.name, l.number FROM <SCHEMA>.tables k, <SCHEMA>.look(k.name, k.mark) l
-        WHERE pg_relation_size(k.id) > 0 AND l.number > 0
-    LOOP
-        UPDATE <SCHEMA>.tables SET number = t.number, columns = (
-            SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-            WHERE attrelid = t.id AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-        ) WHERE id = t.id;
-        EXECUTE format('CREATE TABLE <SCHEMA>.%I AS SELECT * FROM ONLY %s', 'rows ' || t.id, t.name);
-    END LOOP;
-END $$;
-CREATE FUNCTION <SCHEMA>.set_sequences() RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM setval(id, coalesce(value, start), value IS NOT NULL) FROM <SCHEMA>.sequences
-    WHERE pg_sequence_last_value(id) IS DISTINCT FROM value;
-END $$;
-CREATE FUNCTION <SCHEMA>.restore() RETURNS boolean LANGUAGE plpgsql
-    SET lock_timeout = '{PATIENCE}s' AS $$
-DECLARE t record; found boolean; changed boolean; filled oid[];
-BEGIN
-    IF EXISTS (SELECT FROM <SCHEMA>.commands) THEN
-        IF (SELECT state FROM <SCHEMA>.schema) <> {SCHEMA} THEN RETURN false; END IF;
-        DELETE FROM <SCHEMA>.commands WHERE is_noted;
-    END IF;
-    FOR attempt IN 1..5 LOOP  -- Where triggers run, to clear one table may write to another.
-        changed := false;
-        SET CONSTRAINTS ALL DEFERRED;
-        filled := ARRAY(SELECT id FROM <SCHEMA>.tables WHERE number > 0 OR pg_relation_size(id) > 0);
-        -- Whoever has written and not committed yet has to come to an end first.
-        FOR t IN SELECT * FROM <SCHEMA>.tables WHERE id = ANY (filled) LOOP
-            EXECUTE format('LOCK TABLE ONLY %s IN SHARE MODE', t.name);
-        END LOOP;
-        BEGIN
-            FOR t IN SELECT * FROM <SCHEMA>.tables WHERE id = ANY (filled) AND number = 0 LOOP
-                EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', t.name) INTO found;
-                changed := changed OR found;
-                IF pg_relation_size(t.id) > 524288 THEN
-                    EXECUTE format('TRUNCATE %s CASCADE', t.name);
-                ELSIF found THEN
-                    EXECUTE 'DELETE FROM ONLY ' || t.name;
-                END IF;
-            END LOOP;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            SET CONSTRAINTS ALL DEFERRED;
-        EXCEPTION WHEN foreign_key_violation OR restrict_violation OR object_in_use THEN
-            changed := true;
-            EXECUTE (SELECT format('TRUNCATE %s CASCADE', string_agg(name, ', '))
-                FROM <SCHEMA>.tables WHERE id = ANY (filled) AND number = 0);
-        END;
-        FOR t IN SELECT k.* FROM <SCHEMA>.tables k, <SCHEMA>.look(k.name, k.mark) l
-            WHERE k.number > 0 AND (k.number <> l.number OR l.later > 0)
-        LOOP
-            changed := true;
-            EXECUTE 'DELETE FROM ONLY ' || t.name;
-            EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM <SCHEMA>.%I',
-                t.name, t.columns, 'rows ' || t.id);
-            UPDATE <SCHEMA>.tables SET mark = pg_current_xact_id()::xid WHERE id = t.id;
-        END LOOP;
-        SET CONSTRAINTS ALL IMMEDIATE;
-        IF NOT changed OR current_setting('session_replication_role') = 'replica' THEN
-            PERFORM <SCHEMA>.set_sequences();
-            RETURN true;
-        END IF;
-    END LOOP;
-    RETURN false;
-END $$;
-CREATE FUNCTION <SCHEMA>.note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-BEGIN
-    INSERT INTO <SCHEMA>.commands VALUES (true);
-END $$;
-DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM <SCHEMA>.commands) THEN
-        CREATE EVENT TRIGGER <SCHEMA> ON ddl_command_end EXECUTE FUNCTION <SCHEMA>.note();
-        ALTER EVENT TRIGGER <SCHEMA> ENABLE ALWAYS;
-    END IF;
-END $$;
-INSERT INTO <SCHEMA>.schema SELECT {SCHEMA};
-"""  # noqa: S608
-# Triggers and foreign keys are for those who write, where the role may say so. For the whole
-# connection: where a function sets it, each call plans all its queries anew.
-SILENCE = "SET session_replication_role = replica"
-MAY_SILENCE_TRIGGERS = """
-SELECT rolsuper AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgenabled IN ('A', 'R'))
-    AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_enabled IN ('A', 'R'))
-FROM pg_roles WHERE rolname = current_user
-"""
-# What a new connection would have, without a new connection; prepared statements may stay.
-RENEW = """
-CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();
-DISCARD TEMP; DISCARD SEQUENCES
-"""
-HOLDERS = """
-SELECT DISTINCT a.pid, coalesce(nullif(a.application_name, ''), 'a connection'), a.state, a.query
-FROM pg_locks l JOIN pg_stat_activity a USING (pid) JOIN <SCHEMA>.tables t ON t.id = l.relation
-WHERE l.granted AND a.datname = current_database() AND a.pid <> pg_backend_pid()
-"""
+from .image import DatabaseLocked
+from .sql_postgresql import HOLDERS, MAKE, MAY_SILENCE_TRIGGERS, RENEW, SILENCE, TAKE
 
 
 def renewed(connection: BaseDatabaseWrapper) -> bool:
     """Whether an open connection could be made as good as a new one, which costs 5 ms of CPU."""
     if connection.vendor != "postgresql" or connection.connection is None:
         return False
+    if not connection.get_new_connection.__module__.startswith("django."):
+        return False  # An engine that may set more in a new session.
     idle = connection.connection.info.transaction_status == 0 and not connection.in_atomic_block
     if not idle or connection.errors_occurred or not connection.get_autocommit():
         return False
@@ -162,6 +32,7 @@ def renewed(connection: BaseDatabaseWrapper) -> bool:
             cursor.execute(RENEW)
         connection.run_on_commit = []
         connection.init_connection_state()
+        connection_created.send(sender=type(connection), connection=connection)
     except Exception:  # Closed by either side.
         return False
     return True
@@ -198,11 +69,22 @@ class PostgreSQLImage:
     def take(self) -> None:
         self.silent.append(self.query(MAY_SILENCE_TRIGGERS)[0][0])
         self.own.close()  # The next one is as silent as it may be.
-        self.query(TAKE.replace("<SCHEMA>", self.schema))
+        self.query((MAKE + TAKE).replace("<SCHEMA>", self.schema))
+        self.make_copy()
+
+    def make_copy(self) -> None:
+        self.copied.discard(self.depth)
         # The role may not, or a connection is open: then the schema is not undone.
         with suppress(Error):
             self.clone(str(self.connection.settings_dict["NAME"]), self.copy)
             self.copied.add(self.depth)
+
+    def renew(self) -> None:
+        with suppress(Error):  # Then the schema is undone, as if the test had changed it.
+            if self.query(f"SELECT {self.schema}.is_changed()")[0][0]:
+                self.query(TAKE.replace("<SCHEMA>", self.schema))
+                self.silent[-1] = self.query(MAY_SILENCE_TRIGGERS)[0][0]
+                self.make_copy()  # It closes our connection, so the next one is as silent as it may be.
 
     def drop(self) -> None:
         with suppress(Error):
@@ -218,16 +100,20 @@ class PostgreSQLImage:
         try:
             restored = self.query(f"SELECT {self.schema}.restore()")[0][0]
         except Error as error:
-            if getattr(error.__cause__, "sqlstate", None) == "55P03":  # lock_not_available
+            # psycopg says sqlstate, psycopg2 pgcode.
+            codes = [getattr(error.__cause__, name, None) for name in ("sqlstate", "pgcode")]
+            if "55P03" in codes:  # lock_not_available
                 raise self.locked() from None
             restored = False  # A trigger or a constraint refused.
         if not restored and self.depth in self.copied:
             self.clone(self.copy, str(self.connection.settings_dict["NAME"]))
+            with suppress(Error):  # A renewed copy has rows of wider fixtures.
+                self.query(f"SELECT {self.schema}.restore()")
             return True
         return restored
 
     def sequences(self) -> None:
-        self.query(f"SELECT {self.schema}.set_sequences()")
+        self.query(f"SELECT {self.schema}.set_sequences(true)")
 
     def clone(self, source: str, target: str) -> None:
         self.close()

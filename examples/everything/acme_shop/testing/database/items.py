@@ -11,6 +11,12 @@ from .. import compat
 COMMITTING = {"transactional_db", "live_server", "django_db_reset_sequences"}
 
 
+def case_of(item: pytest.Item) -> type[TransactionTestCase] | None:
+    """The Django class that sets the test up itself, without pytest-django's fixture."""
+    cls = getattr(item, "cls", None) or object
+    return cls if issubclass(cls, TransactionTestCase) else None
+
+
 def commits(item: pytest.Item) -> bool:
     cls, mark = getattr(item, "cls", None) or object, item.get_closest_marker("django_db")
     return (

@@ -14,7 +14,17 @@ from .. import compat
 from ..leaks import ABSENT, Leak, change
 from ..testcode import TestCode
 from .base import Probe, is_private
-from .namespace import PLAIN, Namespace, Settings, fills_itself, grew, is_given_up
+from .namespace import (
+    PLAIN,
+    Namespace,
+    Settings,
+    fills_itself,
+    grew,
+    is_cleaned_up,
+    is_given_up,
+    put,
+    remove,
+)
 from .project import Project
 
 OVERRIDDEN = "overridden, not undone"
@@ -25,7 +35,8 @@ class Attributes(Probe):
 
     Ignores what an import registers, names of libraries other than functions and classes, ``__dunder__``
     names, and one object deeper than module, class and module-level object; names of other test files,
-    and those of libraries that the code of the test does not spell. Costs one comparison in C that stops
+    and those of libraries that the code of the test does not spell; a container of a test class or module
+    whose teardown names it. Costs one comparison in C that stops
     at the identity of each value. Reverts the value, and the content of a container: silently for
     ``_private`` names, and for what no test file changes.
     """
@@ -105,6 +116,9 @@ class Attributes(Probe):
                     if id(after) in named:
                         continue
                     named.add(id(after))
+                if is_filled(namespace, key, after) and is_cleaned_up(namespace.owner, key):
+                    namespace.keep(key)
+                    continue
                 if after is None and is_given_up(namespace.owner, key, before):
                     namespace.keep(key)
                     continue
@@ -209,6 +223,11 @@ def is_overridden(owner: Any) -> bool:
     return compat.settings_object() is not owner
 
 
+def is_filled(namespace: Namespace, key: str, value: Any) -> bool:
+    """Whether it is the container that was noted, with other content."""
+    return any(name == key and live is value for name, live in namespace.live)
+
+
 def is_again(key: str, before: Any, after: Any) -> bool:
     """Whether a function or class was defined once more, in the same place."""
     if type(before) is not type(after) or not hasattr(before, "__qualname__"):
@@ -249,9 +268,9 @@ def is_effective(owner: Any, key: str, value: Any) -> bool:
     if not fills_itself(owner):
         return False
     try:
-        delattr(owner, key)
+        remove(owner, key)
         return is_refilled(owner, key, value)
     except Exception:  # It does not let go of it.
         return False
     finally:
-        setattr(owner, key, value)
+        put(owner, key, value)

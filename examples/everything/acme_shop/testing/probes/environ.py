@@ -10,14 +10,12 @@ from ..leaks import ABSENT, Leak, change
 from ..testcode import TestCode
 from .base import Snapshot
 
-NAMES = ("environ", "environb", "putenv", "unsetenv", "setenv", "delenv", "load_dotenv", "read_env")
-
 
 class Environ(Snapshot):
     """Watches every variable but pytest's PYTEST_CURRENT_TEST.
 
     Ignores nothing else. Costs one copy of a dict of bytes. Reverts the variable, and for TZ also
-    calls ``time.tzset()``: silently where no code of the test names the environment, since production
+    calls ``time.tzset()``: silently where no code of the test may set that variable, since production
     code sets defaults, too. A secret's value is masked.
     """
 
@@ -26,7 +24,7 @@ class Environ(Snapshot):
     def __init__(self, tests: TestCode) -> None:
         super().__init__()
         self.tests = tests
-        self.encoded = compat.encoded_environ()
+        self.environ, self.encoded = os.environ, compat.encoded_environ()
 
     def now(self) -> dict[Any, Any]:
         now = self.encoded.copy()
@@ -42,13 +40,13 @@ class Environ(Snapshot):
             partial(self.put, name, old),
             there=lambda: self.now().get(part, ABSENT) != before,
             remedy=remedy,
-            silent=not self.tests.mentions(*NAMES),
+            silent=not self.tests.sets(name),
         )
 
     def put(self, part: str, value: Any) -> None:
-        os.environ.pop(part, None)
+        self.environ.pop(part, None)  # A test may have replaced os.environ, too.
         if value is not ABSENT:
-            os.environ[part] = value
+            self.environ[part] = value
         if part == "TZ":
             time.tzset()
 

@@ -41,6 +41,7 @@ def target(patch: Any) -> str:
     """What is patched: ``shop.orders.views.render``."""
     if not hasattr(patch, "attribute"):
         return "a dict"
-    owner = getattr(patch.target, "__qualname__", getattr(patch.target, "__name__", "object"))
+    of_instance = type(patch.target).__qualname__
+    owner = getattr(patch.target, "__qualname__", getattr(patch.target, "__name__", of_instance))
     module = getattr(patch.target, "__module__", None)
     return ".".join(filter(None, (module, owner, patch.attribute)))

@@ -2,24 +2,33 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from ..audit import Audit
 from ..leaks import Leak
+from . import disk
 from .base import Probe
 from .threads import living
+
+IS_LINUX = sys.platform == "linux"
+# Found and bound here: a test may set PATH, and mock what is in subprocess.
+PS = shutil.which("ps") or "/bin/ps"
+popen = partial(subprocess.Popen[str], stdout=subprocess.PIPE, text=True, errors="replace")
 
 
 class Subprocesses(Probe):
     """Watches this process's running children, once a test started one.
 
-    Ignores children that were there before, and zombies. Costs nothing for a test that starts none,
-    a run of ``ps`` for others. Reverts by killing the child and closing its pipes.
+    Ignores children that were there before, and zombies. Costs nothing for a test that starts none, a
+    list of all processes for others: of ``/proc``, or by ``ps`` where there is none. Where both cannot be
+    read it names nothing. Reverts by killing the child and closing its pipes.
     """
 
     name, remedy = "subprocesses", "wait() for it, or use Popen as a context manager"
@@ -33,8 +42,9 @@ class Subprocesses(Probe):
 
     def start(self, *command: Any) -> None:
         if not self.started:
-            self.before = {pid for pid, _ in self.children()}
-            self.started = True
+            with suppress(OSError):
+                self.before = {pid for pid, _ in self.children()}
+                self.started = True
 
     def note(self) -> None:
         self.started = False
@@ -42,35 +52,51 @@ class Subprocesses(Probe):
     renew = note
 
     def leaks(self) -> Iterable[Leak]:
-        if self.started:
-            for pid, command in self.children():
-                if pid not in self.before:
-                    there = partial(self.is_running, pid)
-                    yield self.leak(
-                        command, f"pid {pid}, still running", partial(kill, pid), there=there
-                    )
+        for pid, command in self.known() if self.started else ():
+            if pid not in self.before:
+                there = partial(self.is_running, pid)
+                yield self.leak(
+                    command, f"pid {pid}, still running", partial(kill, pid), there=there
+                )
 
     def accept(self, part: str) -> None:
-        self.before |= {pid for pid, command in self.children() if command == part}
+        self.before |= {pid for pid, command in self.known() if command == part}
 
     def is_running(self, pid: int) -> bool:
-        return pid in dict(self.children())
+        return pid in dict(self.known())
+
+    def known(self) -> list[tuple[int, str]]:
+        """The running children; none where they cannot be listed."""
+        with suppress(OSError):
+            return self.children()
+        return []
 
     def children(self) -> list[tuple[int, str]]:
         """(pid, command) of each running child."""
         with self.audit.paused():
-            listing = subprocess.run(
-                ["ps", "-A", "-o", "pid=,ppid=,stat=,comm="],  # noqa: S607
-                capture_output=True,
-                text=True,
-                check=False,
-            ).stdout
-        rows = [line.split(None, 3) for line in listing.splitlines()]
+            found = [*(from_proc() if IS_LINUX else from_ps())]
         return [
-            (int(pid), command)
-            for pid, parent, state, command in rows
-            if int(parent) == os.getpid() and not state.startswith("Z") and command != "ps"
+            (pid, command)
+            for pid, parent, state, command in found
+            if parent == os.getpid() and not state.startswith("Z")
         ]
+
+
+def from_proc() -> Iterator[tuple[int, int, str, str]]:
+    """(pid, its parent, state, command) of each process: ``7 (a command) S 1 ...`` in its file."""
+    for name in disk.names("/proc"):
+        if name.isdigit() and (content := disk.content(f"/proc/{name}/stat")):
+            start, _, end = content.decode(errors="replace").rpartition(")")
+            state, parent = end.split()[:2]
+            yield int(name), int(parent), state, start.partition("(")[2]
+
+
+def from_ps() -> Iterator[tuple[int, int, str, str]]:
+    with popen([PS, "-A", "-o", "pid=,ppid=,stat=,comm="]) as ps:
+        listing, _ = ps.communicate()
+    for pid, parent, state, command in (line.split(None, 3) for line in listing.splitlines()):
+        if int(pid) != ps.pid:
+            yield int(pid), int(parent), state, command
 
 
 def kill(pid: int) -> None:
