@@ -74,7 +74,7 @@ def reset(kept: list[Entry]) -> list[str]:
 
 
 def copied(value: Any) -> Any:
-    """A file, since a test may change it; a folder is the same, and its files are entries of their own."""
+    """A copy, since a test may change a file; but a folder itself, whose files are entries, too."""
     return value if compat.files_of_folder(value) is not None else deepcopy(value)
 
 
