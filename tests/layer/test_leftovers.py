@@ -227,6 +227,46 @@ def test_a_task_is_named(leaks):
     ]
 
 
+ASYNC = """
+import asyncio
+
+async def numbers():
+    for number in range(3):
+        await asyncio.sleep(0)
+        yield number
+
+async def work(queue):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.wait_for(queue.get(), 10))
+
+def create(coroutine):
+    kept.add(task := asyncio.create_task(coroutine))
+    return task
+
+kept = set()
+"""
+TASKS = {
+    "the end of a loop": "async for number in made.numbers(): break",
+    "one value": "assert await anext(made.numbers()) == 0",
+    "cancelled": "task = made.create(made.work(asyncio.Queue())); await asyncio.sleep(0.01); task.cancel()",
+    "cancelled at once": "asyncio.create_task(made.work(asyncio.Queue())).cancel()",
+    "the first of several": """
+        waiting = {asyncio.create_task(made.work(asyncio.Queue())), asyncio.create_task(asyncio.sleep(0))}
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        [task.cancel() for task in pending]
+        """,
+    "production code's": "made.create(asyncio.sleep(20)); await asyncio.sleep(0)",
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_tasks_that_end_by_themselves_are_innocent(leaks, name):
+    polluter = f"await asyncio.sleep(0)\n{textwrap.dedent(TASKS[name]).strip()}"
+    keep = ("-o", "isolation_keep=attributes:made.kept")
+
+    assert leaks(polluter, head="import made", files={"made": ASYNC}, options=keep) == []
+
+
 def test_a_task_and_a_variable_are_one_block(leaks):
     polluter = "sys.kept.append(asyncio.create_task(poll()))\nawait asyncio.sleep(0)\nos.environ['A'] = '1'"
     head = "sys.kept = []\nasync def poll():\n    await asyncio.sleep(20)"
@@ -300,4 +340,27 @@ def test_a_failed_test_is_not_blamed_for_what_its_traceback_keeps(project, run):
     result = run()
 
     result.assert_outcomes(failed=1)
+    assert "leak" not in str(result.stdout)
+
+
+def test_a_failed_test_is_not_blamed_for_the_executor_that_its_traceback_keeps(project, run):
+    project.makepyfile(
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        from asgiref.sync import async_to_sync, sync_to_async
+
+        async def fails():
+            await sync_to_async(int)()
+            assert False
+
+        def test_fails(): async_to_sync(fails)()
+
+        def test_pool():
+            with ThreadPoolExecutor() as pool: assert pool.submit(int).result() == 0
+        """
+    )
+
+    result = run()
+
+    result.assert_outcomes(failed=1, passed=1)
     assert "leak" not in str(result.stdout)
