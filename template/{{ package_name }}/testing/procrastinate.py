@@ -147,10 +147,12 @@ def run_jobs() -> Callable[..., None]:
             if job.id not in failed
         ]
         if waiting:
-            raise AssertionError(
+            endless = AssertionError(
                 f"Jobs still wait after {ROUNDS} rounds: {', '.join(sorted({*waiting.values()}))}; "
                 "each run defers another one, or retries without an end"
-            ) from next((errors[job] for job in waiting if job in errors), None)
+            )
+            endless.__cause__ = next((errors[job] for job in waiting if job in errors), None)
+            found.append(endless)
         if len(found) > 1:
             raise BaseExceptionGroup("Several jobs failed", found)
         if found:

@@ -9,7 +9,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import IntegrityError, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, TaskNotFound
 
 IN_MEMORY = "in_memory_app"
 pytestmark = pytest.mark.django_db
@@ -70,6 +70,16 @@ def test_a_job_that_defers_itself_without_an_end(request, run_jobs, again, place
 
     with pytest.raises(AssertionError, match="Jobs still wait after 100 rounds: again; each run"):
         run_jobs(scheduled=True)
+
+
+@pytest.mark.timeout(60)
+def test_an_error_beside_a_job_without_an_end(run_jobs, again):
+    again.defer(times=1000)
+    app.configure_task("misspelt").defer()
+
+    with pytest.raises(ExceptionGroup) as group:
+        run_jobs(scheduled=True)
+    assert {type(error) for error in group.value.exceptions} == {TaskNotFound, AssertionError}
 
 
 @pytest.mark.timeout(60)
