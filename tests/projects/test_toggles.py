@@ -93,6 +93,14 @@ def test_each_reset_is_needed(polluted, toggle, line):
     assert re.search(r"\d (failed|error)", done.stdout), done.stdout
 
 
+@pytest.mark.parametrize("django_version", ["5.2", "6.1"])
+def test_jobs_run_as_a_worker_runs_them(generate, django_version):
+    project = generate(use_procrastinate=True, django_version=django_version)
+    shutil.copy(shapes.PAYLOADS / "jobs" / "test_run_jobs.py", project.path / "tests")
+
+    project.pytest("-q", "tests/test_run_jobs.py")
+
+
 def test_what_goes_wrong_in_a_websocket_fails_the_test(generate):
     project = generate(use_channels=True)
     shutil.copy(POLLUTERS / "test_channels_failing.py", project.path / "tests" / "test_polluters.py")
