@@ -164,6 +164,57 @@ def test_a_seed_is_made_once_and_copied(project, run):
     run().assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("two", "@seed\ndef one(): ...\n\n@seed\ndef two(one): ..."),
+        ("two", "@seed\nasync def two(*, one): ..."),
+        ("TestIn.rows", "class TestIn:\n    @seed\n    def rows(self): ..."),
+        ("TestIn.rows", "class TestIn:\n    @seed\n    @staticmethod\n    def rows(): ..."),
+        ("TestIn.rows", "class TestIn:\n    @seed\n    @classmethod\n    def rows(cls): ..."),
+    ],
+)
+def test_a_seed_with_arguments_is_refused(project, run, name, code):
+    project.makepyfile(f"{GROUPS}\n{code}\n\ndef test_one(): ...\n")
+
+    result = run()
+
+    result.assert_outcomes(errors=1)
+    assert f"TypeError: A seed takes no arguments: make '{name}' a function of the module" in str(
+        result.stdout
+    )
+
+
+def test_a_seed_that_can_be_called_is_innocent(project, run):
+    project.makepyfile(
+        groups("""
+        from unittest import mock
+
+        @seed
+        def default(name='a', *rest, **more):
+            return Group.objects.create(name=name)
+
+        @seed
+        @mock.patch('os.getcwd')
+        def wrapped(getcwd):
+            return Group.objects.create(name='b')
+
+        class Groups:
+            @classmethod
+            def method(cls):
+                return Group.objects.create(name='c')
+
+        method = seed(Groups.method)
+
+        @pytest.mark.django_db
+        def test_one(default, wrapped, method):
+            assert Group.objects.count() == 3
+        """)
+    )
+
+    run().assert_outcomes(passed=1)
+
+
 def test_an_ordinary_fixture_overrides_a_seed_of_the_same_name(project, run):
     project.makeconftest(
         groups("""

@@ -16,7 +16,7 @@ The module is one transaction and each test a savepoint in it (as ``setUpTestDat
 import pickle
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from inspect import iscoroutinefunction
+from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any
 
 import pytest
@@ -46,6 +46,11 @@ def seed(function: Seed) -> Any:
 
     A test that commits (``transaction=True``, ``live_server``) fails in such a module.
     """
+    if _needs_arguments(function):
+        raise TypeError(
+            f"A seed takes no arguments: make {function.__qualname__!r} a function of the module, "
+            "not of a class, which creates all of its rows itself."
+        )
 
     def copy(request: pytest.FixtureRequest, db: None) -> Any:
         if not request.config.pluginmanager.has_plugin("hermetic-seeds"):
@@ -67,6 +72,17 @@ def seed(function: Seed) -> Any:
     fixture = pytest.fixture(name=function.__name__)(copy)
     _seeds_defined.append((function, copy, fixture))
     return fixture
+
+
+def _needs_arguments(function: Seed) -> bool:
+    """Whether it cannot be called as it is; a decorator may give arguments to what it wraps."""
+    if isinstance(function, staticmethod | classmethod):
+        return True
+    rest = Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD
+    return any(
+        one.default is Parameter.empty and one.kind not in rest
+        for one in signature(function, follow_wrapped=False).parameters.values()
+    )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
