@@ -83,7 +83,7 @@ def _celery_publishing_refused(
     """Everything that Celery sends (delay, send_task, control) goes through one method of kombu.
 
     A project whose settings leave eager tasks off reads its messages itself, from a broker in memory;
-    so does a test with an app of its own, as the fixtures of ``celery.contrib.pytest`` make one.
+    so does a test with another app, which the fixtures of ``celery.contrib.pytest`` make.
     """
 
     publish = Producer.publish
