@@ -372,6 +372,32 @@ def test_a_set_up_that_asks_for_pytest_djangos_is_innocent(project, run):
     assert not (project.path / "db.sqlite3").exists()
 
 
+BEHIND = """
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from hermetic import seed
+
+{seed}
+
+@pytest.mark.django_db
+def test_commits():
+    Group.objects.create(name="a")
+    {commit}
+
+@pytest.mark.django_db
+def test_rolls_back():
+    Group.objects.create(name="b")
+
+@pytest.mark.django_db
+def test_after():
+    assert not Group.objects.filter(name="b").exists()
+    assert Group.objects.filter(name="seed").count() == {rows}
+"""
+SEED = "@seed\ndef one():\n    return Group.objects.create(name='seed')"
+
+
+@pytest.mark.parametrize("seed", ["", SEED], ids=["alone", "seed"])
 @pytest.mark.parametrize(
     "commit",
     [
@@ -381,31 +407,27 @@ def test_a_set_up_that_asks_for_pytest_djangos_is_innocent(project, run):
     ],
     ids=["COMMIT", "commit()", "executescript()"],
 )
-def test_a_commit_behind_djangos_back_is_named(project, run, commit):
-    project.makepyfile(
-        f"""
-        import pytest
-        from django.contrib.auth.models import Group
-        from django.db import connection
-
-        @pytest.mark.django_db
-        def test_commits():
-            Group.objects.create(name="a")
-            {commit}
-
-        @pytest.mark.django_db
-        def test_rolls_back():
-            Group.objects.create(name="b")
-        """
-    )
+def test_a_commit_behind_djangos_back_is_named(project, run, commit, seed):
+    project.makepyfile(BEHIND.format(commit=commit, seed=seed, rows=int(bool(seed))))
 
     result = run("-p", "no:randomly")
 
-    result.assert_outcomes(passed=2, errors=1)
+    result.assert_outcomes(passed=3, errors=1)
     assert "1 leak: database:default (its transaction ended by COMMIT, commit() or executescript()" in str(
         result.stdout
     )
     assert "ERROR test_a_commit_behind_djangos_back_is_named.py::test_commits" in str(result.stdout)
+
+
+@pytest.mark.parametrize("seed", ["", SEED], ids=["alone", "seed"])
+def test_a_block_left_open_is_named(project, run, seed):
+    commit = "from django.db import transaction; transaction.atomic().__enter__()"
+    project.makepyfile(BEHIND.format(commit=commit, seed=seed, rows=int(bool(seed))))
+
+    result = run("-p", "no:randomly")
+
+    result.assert_outcomes(passed=3, errors=1)
+    assert "1 leak: database:default (a transaction left open, rolled back)" in str(result.stdout)
 
 
 def test_savepoints_errors_and_no_query_are_innocent(project, run):

@@ -61,6 +61,20 @@ def leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
     return left
 
 
+def begin_again(connection: BaseDatabaseWrapper) -> None:
+    """Open the transaction and the savepoints that Django has, after a COMMIT behind its back."""
+    for wrapper in connection.execute_wrappers:
+        if isinstance(wrapper, Committed):
+            wrapper.seen = False  # The module's own: its test is named.
+    connection.needs_rollback = False
+    with suppress(Exception), connection.cursor() as cursor:  # A connection that is closed.
+        connection.connection.rollback()
+        if connection.vendor == "sqlite":
+            cursor.execute("BEGIN")
+        for name in filter(None, connection.savepoint_ids):
+            cursor.execute(connection.ops.savepoint_create_sql(name))
+
+
 def raise_spoilt(aliases: Iterable[str], change: str, remedy: str) -> None:
     if leaks := [Leak("database", alias, change, remedy, bool) for alias in sorted(aliases)]:
         raise TransactionSpoilt(leaks)
