@@ -419,6 +419,23 @@ def test_a_commit_behind_djangos_back_is_named(project, run, commit, seed):
     assert "ERROR test_a_commit_behind_djangos_back_is_named.py::test_commits" in str(result.stdout)
 
 
+def test_what_was_committed_with_a_seed_is_undone_after_its_module(project, run):
+    """In a run with tests that commit: others have no image of the database."""
+    guilty = BEHIND.format(commit="connection.cursor().execute('COMMIT')", seed=SEED, rows=1)
+    beside = """
+        @pytest.mark.django_db
+        def test_beside():
+            assert not Group.objects.exists()
+
+        @pytest.mark.django_db(transaction=True)
+        def test_commits():
+            assert not Group.objects.exists()
+    """
+    project.makepyfile(test_a=guilty, test_b=groups(beside))
+
+    run("-p", "no:randomly").assert_outcomes(passed=5, errors=1)
+
+
 @pytest.mark.parametrize("seed", ["", SEED], ids=["alone", "seed"])
 def test_a_block_left_open_is_named(project, run, seed):
     commit = "from django.db import transaction; transaction.atomic().__enter__()"

@@ -27,6 +27,7 @@ from .. import compat
 from ..clients import run_async
 from .items import commits, databases
 from .rollback import one_connection_per_database
+from .transactions import SEEDS_COMMITTED
 
 Seed = Callable[[], Any]
 
@@ -133,6 +134,7 @@ def _seeded_module(
 
     with ExitStack() as stack:
         stack.enter_context(django_db_blocker.unblock())
+        stack.callback(_undo_commits, request.config)
         stack.callback(ModuleCase.doClassCleanups)
         ModuleCase.setUpClass()
         stack.callback(ModuleCase.tearDownClass)
@@ -143,6 +145,14 @@ def _seeded_module(
             connections[alias].check_constraints()
         stack.enter_context(django_db_blocker.block())
         yield copies
+
+
+def _undo_commits(config: pytest.Config) -> None:
+    """Remove what a test committed, if the run has an image of the database, for tests that commit."""
+    images = getattr(config.pluginmanager.get_plugin("hermetic-restore"), "images", {})
+    for alias in SEEDS_COMMITTED & images.keys():
+        images[alias].restore()
+    SEEDS_COMMITTED.clear()
 
 
 def _copied(function: Seed) -> bytes:

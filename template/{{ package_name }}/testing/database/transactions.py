@@ -16,6 +16,8 @@ COMMITTED = (
     "use transaction.atomic(), or mark the test @pytest.mark.django_db(transaction=True)",
 )
 COMMITS = re.compile(r"\s*(COMMIT|END)\b", re.IGNORECASE)
+# The databases in which a test committed the rows of its module's seeds.
+SEEDS_COMMITTED: set[str] = set()
 
 
 class TransactionSpoilt(RuntimeError):
@@ -63,6 +65,7 @@ def leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
 
 def begin_again(connection: BaseDatabaseWrapper) -> None:
     """Open the transaction and the savepoints that Django has, after a COMMIT behind its back."""
+    SEEDS_COMMITTED.add(connection.alias)
     for wrapper in connection.execute_wrappers:
         if isinstance(wrapper, Committed):
             wrapper.seen = False  # The module's own: its test is named.
