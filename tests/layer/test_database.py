@@ -164,6 +164,57 @@ def test_a_seed_is_made_once_and_copied(project, run):
     run().assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("two", "@seed\ndef one(): ...\n\n@seed\ndef two(one): ..."),
+        ("two", "@seed\nasync def two(*, one): ..."),
+        ("TestIn.rows", "class TestIn:\n    @seed\n    def rows(self): ..."),
+        ("TestIn.rows", "class TestIn:\n    @seed\n    @staticmethod\n    def rows(): ..."),
+        ("TestIn.rows", "class TestIn:\n    @seed\n    @classmethod\n    def rows(cls): ..."),
+    ],
+)
+def test_a_seed_with_arguments_is_refused(project, run, name, code):
+    project.makepyfile(f"{GROUPS}\n{code}\n\ndef test_one(): ...\n")
+
+    result = run()
+
+    result.assert_outcomes(errors=1)
+    assert f"TypeError: A seed takes no arguments: make '{name}' a function of the module" in str(
+        result.stdout
+    )
+
+
+def test_a_seed_that_can_be_called_is_innocent(project, run):
+    project.makepyfile(
+        groups("""
+        from unittest import mock
+
+        @seed
+        def default(name='a', *rest, **more):
+            return Group.objects.create(name=name)
+
+        @seed
+        @mock.patch('os.getcwd')
+        def wrapped(getcwd):
+            return Group.objects.create(name='b')
+
+        class Groups:
+            @classmethod
+            def method(cls):
+                return Group.objects.create(name='c')
+
+        method = seed(Groups.method)
+
+        @pytest.mark.django_db
+        def test_one(default, wrapped, method):
+            assert Group.objects.count() == 3
+        """)
+    )
+
+    run().assert_outcomes(passed=1)
+
+
 def test_an_ordinary_fixture_overrides_a_seed_of_the_same_name(project, run):
     project.makeconftest(
         groups("""
@@ -321,6 +372,32 @@ def test_a_set_up_that_asks_for_pytest_djangos_is_innocent(project, run):
     assert not (project.path / "db.sqlite3").exists()
 
 
+BEHIND = """
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from hermetic import seed
+
+{seed}
+
+@pytest.mark.django_db
+def test_commits():
+    Group.objects.create(name="a")
+    {commit}
+
+@pytest.mark.django_db
+def test_rolls_back():
+    Group.objects.create(name="b")
+
+@pytest.mark.django_db
+def test_after():
+    assert not Group.objects.filter(name="b").exists()
+    assert Group.objects.filter(name="seed").count() == {rows}
+"""
+SEED = "@seed\ndef one():\n    return Group.objects.create(name='seed')"
+
+
+@pytest.mark.parametrize("seed", ["", SEED], ids=["alone", "seed"])
 @pytest.mark.parametrize(
     "commit",
     [
@@ -330,31 +407,44 @@ def test_a_set_up_that_asks_for_pytest_djangos_is_innocent(project, run):
     ],
     ids=["COMMIT", "commit()", "executescript()"],
 )
-def test_a_commit_behind_djangos_back_is_named(project, run, commit):
-    project.makepyfile(
-        f"""
-        import pytest
-        from django.contrib.auth.models import Group
-        from django.db import connection
-
-        @pytest.mark.django_db
-        def test_commits():
-            Group.objects.create(name="a")
-            {commit}
-
-        @pytest.mark.django_db
-        def test_rolls_back():
-            Group.objects.create(name="b")
-        """
-    )
+def test_a_commit_behind_djangos_back_is_named(project, run, commit, seed):
+    project.makepyfile(BEHIND.format(commit=commit, seed=seed, rows=int(bool(seed))))
 
     result = run("-p", "no:randomly")
 
-    result.assert_outcomes(passed=2, errors=1)
+    result.assert_outcomes(passed=3, errors=1)
     assert "1 leak: database:default (its transaction ended by COMMIT, commit() or executescript()" in str(
         result.stdout
     )
     assert "ERROR test_a_commit_behind_djangos_back_is_named.py::test_commits" in str(result.stdout)
+
+
+def test_what_was_committed_with_a_seed_is_undone_after_its_module(project, run):
+    """In a run with tests that commit: others have no image of the database."""
+    guilty = BEHIND.format(commit="connection.cursor().execute('COMMIT')", seed=SEED, rows=1)
+    beside = """
+        @pytest.mark.django_db
+        def test_beside():
+            assert not Group.objects.exists()
+
+        @pytest.mark.django_db(transaction=True)
+        def test_commits():
+            assert not Group.objects.exists()
+    """
+    project.makepyfile(test_a=guilty, test_b=groups(beside))
+
+    run("-p", "no:randomly").assert_outcomes(passed=5, errors=1)
+
+
+@pytest.mark.parametrize("seed", ["", SEED], ids=["alone", "seed"])
+def test_a_block_left_open_is_named(project, run, seed):
+    commit = "from django.db import transaction; transaction.atomic().__enter__()"
+    project.makepyfile(BEHIND.format(commit=commit, seed=seed, rows=int(bool(seed))))
+
+    result = run("-p", "no:randomly")
+
+    result.assert_outcomes(passed=3, errors=1)
+    assert "1 leak: database:default (a transaction left open, rolled back)" in str(result.stdout)
 
 
 def test_savepoints_errors_and_no_query_are_innocent(project, run):

@@ -463,6 +463,29 @@ def test_settings_that_reach_outside_are_said_at_the_start(project, run):
     assert "reach outside" not in str(run().stdout)
 
 
+@pytest.mark.parametrize(
+    ("broker", "outside"),
+    [
+        (["amqp://127.0.0.1:1", "amqp://127.0.0.1:2"], True),
+        (("memory://", "amqp://127.0.0.1:1"), True),
+        ("memory://;amqp://127.0.0.1:1", True),
+        (["memory://"], False),
+        ("memory://", False),
+        (None, False),
+    ],
+    ids=str,
+)
+def test_several_brokers(project, run, broker, outside):
+    project.makepyfile("def test_one(): pass")
+    with (project.path / "settings.py").open("a") as settings:
+        settings.write(f"\nCELERY_BROKER_URL = {broker!r}\nCHANNEL_LAYERS = None\n")
+
+    result = run()
+
+    result.assert_outcomes(passed=1)
+    assert ("reach outside by CELERY_BROKER_URL" in str(result.stdout)) == outside
+
+
 @pytest.mark.parametrize("name", ["sorted", "open", "print", "min", "zip", "set", "callable", "issubclass"])
 def test_a_builtin_that_a_test_replaced(leaks, name):
     """Without the guard, pytest itself ends with an error for most of them."""

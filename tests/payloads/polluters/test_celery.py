@@ -8,6 +8,7 @@ from celery import Celery, current_app, shared_task, signals
 from celery.result import AsyncResult
 from kombu import Connection
 
+pytest_plugins = "celery.contrib.pytest"
 TWICE = pytest.mark.parametrize("n", range(2))
 HANDLERS = pytest.StashKey[list]()
 
@@ -86,6 +87,30 @@ def test_a_message(n, request):
         assert queue.qsize() == 0
         queue.put(n)
         queue.close()
+
+
+@pytest.fixture
+def celery_config():
+    return {"broker_url": "memory://", "result_backend": "cache+memory://"}
+
+
+@TWICE
+def test_celerys_own_fixtures(n, celery_app, celery_worker):
+    @celery_app.task
+    def double(number):
+        return 2 * number
+
+    celery_worker.reload()
+    assert double.delay(n).get(timeout=10) == 2 * n
+
+
+@TWICE
+def test_a_broker_of_another_app_is_refused(n, monkeypatch):
+    monkeypatch.syspath_prepend(".")
+    app = Celery("other", broker="redis://127.0.0.1:1/0")
+    app.set_current()
+    with pytest.raises(pytest.fail.Exception, match="published to the Celery broker"):
+        app.send_task("nothing")
 
 
 def own_handlers():
