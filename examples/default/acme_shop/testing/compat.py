@@ -113,6 +113,13 @@ def thread_of(connection: Any) -> int:
 
 
 @seen_in("Django 4.2 to 6.1")
+def mark_of_a_test() -> str:
+    """The attribute of an ``atomic()`` that is a test's: a durable one may begin inside."""
+    getattr(import_module("django.db.transaction").atomic(), "_from_testcase")  # noqa: B009
+    return "_from_testcase"
+
+
+@seen_in("Django 4.2 to 6.1")
 def server_cursor(connection: Any) -> Any:
     """A cursor on the server, but on none of the project's databases: test databases are made with it."""
     return connection.creation._nodb_cursor()

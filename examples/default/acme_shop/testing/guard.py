@@ -40,6 +40,9 @@ from .testcode import TestCode
 # What a set-up may raise, without what ends the run.
 ERRORS = (Exception, pytest.fail.Exception, pytest.skip.Exception)
 
+# What the traceback of a failed test keeps: what its functions opened, and the executor of async_to_sync.
+KEPT_BY_TRACEBACK = ("sockets:", "threads:ThreadPoolExecutor")
+
 # What pytest keeps of a failed test for a debugger, until the next test begins.
 LAST = ("last_type", "last_value", "last_traceback", "last_exc")
 
@@ -226,14 +229,14 @@ class Guard:
                     self.stale.add(leak.probe)
             except Exception as error:
                 self.switch_off(leak.probe, error)
-        # The traceback of a failed test keeps what its functions opened.
-        is_silent = leak.silent or (self.has_failed and leak.probe == "sockets")
+        is_kept = self.has_failed and leak.name.startswith(KEPT_BY_TRACEBACK)
+        is_silent = leak.silent or is_kept
         if is_silent and self.current:
             self.count(self.current, "reset", leak.name)
         return not is_silent
 
     def note_tasks(self, item: pytest.Item, runner: asyncio.Runner) -> None:
-        self.early += running_tasks(runner.get_loop(), item.function.__qualname__)
+        self.early += running_tasks(runner.get_loop(), item.function.__qualname__, self.tests)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:

@@ -36,6 +36,7 @@ def _celery_app() -> Celery:
     app.autodiscover_tasks(force=True)
     import_module("celery.app.amqp")
     import_module("celery.apps.worker")
+    import_module("celery.contrib.testing.tasks")
     return app
 
 
@@ -77,16 +78,18 @@ def _put_back(current: dict[str, Any], before: dict[str, Any]) -> None:
 
 @pytest.fixture(autouse=True)
 def _celery_publishing_refused(
-    _celery_leaves_eager_off: bool,
+    _celery_app: Celery, _celery_leaves_eager_off: bool
 ) -> Generator[pytest.MonkeyPatch]:
     """Everything that Celery sends (delay, send_task, control) goes through one method of kombu.
 
-    A project whose settings leave eager tasks off reads its messages itself, from a broker in memory.
+    A project whose settings leave eager tasks off reads its messages itself, from a broker in memory;
+    so does a test with another app, which the fixtures of ``celery.contrib.pytest`` make.
     """
 
-    publish, in_memory = Producer.publish, _celery_leaves_eager_off
+    publish = Producer.publish
 
     def refuse(self: Producer, *args: Any, **options: Any) -> Any:
+        in_memory = _celery_leaves_eager_off or compat.celery_current_app() is not _celery_app
         if in_memory and self.connection.get_transport_cls().driver_type == "memory":
             return publish(self, *args, **options)
         # pytest.fail, since code that survives a dead broker catches Exception.

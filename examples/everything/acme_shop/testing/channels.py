@@ -70,11 +70,39 @@ class Websocket(compat.websocket_communicator()):
 Connect = Callable[..., Awaitable[Websocket]]
 
 
+class _Kept(dict[str, InMemoryChannelLayer]):
+    """The layers in memory of the project's own setting, by alias."""
+
+    def __init__(self) -> None:
+        self.setting = getattr(django_settings, "CHANNEL_LAYERS", None)
+        for alias, options in (self.setting or {}).items():
+            with suppress(Exception):  # Channels says what is wrong with it, where it is used.
+                if issubclass(import_string(options["BACKEND"]), InMemoryChannelLayer):
+                    self[alias] = channel_layers[alias]
+
+    def put_back(self) -> None:
+        if getattr(django_settings, "CHANNEL_LAYERS", None) is self.setting:
+            channel_layers.backends.update(self)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept_channel_layers() -> _Kept:
+    return _Kept()
+
+
 @pytest.fixture(autouse=True)
-def _fresh_channel_layers() -> Generator[None]:
-    """Groups and undelivered messages end with the test: Channels keeps one layer for all of them."""
+def _fresh_channel_layers(_kept_channel_layers: _Kept) -> Generator[None]:
+    """Groups and undelivered messages end with the test: Channels keeps one layer for all of them.
+
+    A layer in memory is emptied rather than replaced, since a module of production may hold it.
+    """
+    _kept_channel_layers.put_back()  # Another setting of a class has ended.
     yield
     channel_layers.backends.clear()
+    for layer in _kept_channel_layers.values():
+        layer.channels.clear()
+        layer.groups.clear()
+    _kept_channel_layers.put_back()
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +112,16 @@ def _asgi_application(django_test_environment: None) -> Any:
 
 
 @pytest.fixture
-async def ws_connect(_asgi_application: Any) -> AsyncGenerator[Connect]:
+def _redis_channel_layer_first(_asgi_application: Any, request: pytest.FixtureRequest) -> None:
+    """Consumers read from Redis until they are disconnected, so its layer ends after them."""
+    if "redis_channel_layer" in request.fixturenames:
+        request.getfixturevalue("redis_channel_layer")
+
+
+@pytest.fixture
+async def ws_connect(
+    _asgi_application: Any, _redis_channel_layer_first: None
+) -> AsyncGenerator[Connect]:
     """Open websockets through asgi.py: origin check, session, routing and consumer are the real ones.
 
         async def test_page(ws_connect, authenticated_async_client):

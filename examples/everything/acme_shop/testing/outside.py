@@ -17,12 +17,14 @@ BACKENDS = {
 def outside() -> Iterator[str]:
     """The name of each such setting, and what it reaches: ``CACHES['default'] (…RedisCache)``."""
     for setting, inside in BACKENDS.items():
-        for alias, options in getattr(settings, setting, {}).items():
+        for alias, options in (getattr(settings, setting, None) or {}).items():
             if not is_one_of(options, inside):
                 yield f"{setting}[{alias!r}] ({options['BACKEND']})"
     broker = getattr(settings, "CELERY_BROKER_URL", None)
     eager = getattr(settings, "CELERY_TASK_ALWAYS_EAGER", False)
-    if broker and not eager and not broker.startswith("memory:"):
+    # Several brokers, of which Celery takes the next when one is down.
+    urls = broker if isinstance(broker, list | tuple) else str(broker or "").split(";")
+    if broker and not eager and not all(str(url).startswith("memory:") for url in urls):
         yield "CELERY_BROKER_URL, without CELERY_TASK_ALWAYS_EAGER"
 
 

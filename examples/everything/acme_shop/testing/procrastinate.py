@@ -6,7 +6,6 @@ Without any fixture a test defers into the real tables, and its rollback takes t
 """
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import suppress
@@ -15,17 +14,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import connections, transaction
+from django.core.exceptions import SynchronousOnlyOperation
 from procrastinate import App, exceptions
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job, Status
 from procrastinate.periodic import PeriodicDeferrer
 from procrastinate.tasks import Task
-from procrastinate.testing import InMemoryConnector
-from procrastinate.types import JobToDefer
 
-from . import compat
+from . import compat, procrastinate_jobs
 
 UNFINISHED = {Status.TODO, Status.DOING}
 LISTENS = """
@@ -34,7 +30,13 @@ LISTENS = """
         WHERE datname = current_database() AND query LIKE 'LISTEN %%'
     ) AS listens
 """
-ONCE = {"wait": False, "install_signal_handlers": False, "listen_notify": False}
+ONCE = {
+    "wait": False,
+    "install_signal_handlers": False,
+    "listen_notify": False,
+    "concurrency": 1,  # Else it ends, and leaves a job that is due, while one of the same lock runs.
+}
+ROUNDS = 100
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,21 +71,6 @@ def _is_local(task: Any) -> bool:
     return "<locals>" in getattr(task, "task", task).func.__qualname__
 
 
-class _StrictInMemoryConnector(InMemoryConnector):
-    """Refuses the arguments that PostgreSQL refuses, and hands the others on as PostgreSQL does."""
-
-    async def defer_jobs_all(self, jobs: list[JobToDefer]) -> list[dict[str, Any]]:
-        jobs = [job._replace(args=json.loads(json.dumps(job.args))) for job in jobs]
-        return await super().defer_jobs_all(jobs)
-
-
-def _readable_connector() -> Any:
-    """A connector through which a worker, or a test, reads jobs on Django's connection."""
-    if type(app.connector) is DjangoConnector:
-        return compat.readable_django_connector(app.connector, json.loads)
-    return app.connector
-
-
 @pytest.fixture
 def in_memory_app() -> Generator[App]:
     """The project's Procrastinate app on a queue in memory, without a database.
@@ -95,13 +82,13 @@ def in_memory_app() -> Generator[App]:
     `connector.jobs` maps the id of a job to its row, a dictionary. Deferring does not join the
     database's transaction here; to test a rollback, leave this fixture out.
     """
-    with app.replace_connector(_StrictInMemoryConnector()):
+    with app.replace_connector(procrastinate_jobs.StrictInMemoryConnector()):
         yield app
 
 
 @pytest.fixture
 def run_jobs() -> Callable[..., None]:
-    """Run the jobs that are due, in this thread and in the test's transaction.
+    """Run the jobs that are due one by one, in this thread and in the test's transaction.
 
         def test_it(run_jobs):
             process_order.defer(order_id=order.pk)
@@ -109,23 +96,29 @@ def run_jobs() -> Callable[..., None]:
 
     An error that ends a job is raised here, once all due jobs have run; one that is retried is not.
     `scheduled=True` also runs, at once, jobs that are scheduled for later, retries included: inside
-    a transaction PostgreSQL's clock stands still. `periodic=True` first defers the periodic tasks
-    that were due in the last ten minutes; the fixture `time_machine` says when that is.
-    Other options are those of `App.run_worker`, such as `queues`.
+    a transaction PostgreSQL's clock stands still; jobs that still wait after 100 rounds fail the
+    test. `periodic=True` first defers the periodic tasks that were due in the last ten minutes; the
+    fixture `time_machine` says when that is.
+    Other options are those of `App.run_worker`, such as `queues`. With `concurrency`, jobs that wait
+    for a lock may be left, and a database error in an async task spoils the transaction.
     In an async test: `await sync_to_async(run_jobs)()`.
     """
 
     def run(*, scheduled: bool = False, periodic: bool = False, **options: Any) -> None:
-        errors: dict[int | None, Exception] = {}
+        errors: dict[int | None, BaseException] = {}
 
         async def note_error(call_next: Any, context: Any, worker: Any) -> Any:
             try:
                 return await call_next()
-            except Exception as error:
+            except BaseException as error:  # pytest.fail() raises no Exception.
                 errors[context.job.id] = error
                 raise
 
-        with pytest.MonkeyPatch.context() as patch, app.replace_connector(_readable_connector()):
+        _refuse_in_a_loop()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            app.replace_connector(procrastinate_jobs.readable_connector()),
+        ):
             # A worker runs sync tasks in another thread, so on another connection.
             patch.setattr(*compat.procrastinate_thread_switch(), _in_this_thread)
             if periodic:
@@ -134,51 +127,49 @@ def run_jobs() -> Callable[..., None]:
             options = {
                 **ONCE,
                 "delete_jobs": "never",
-                "task_middleware": [_savepoint],
+                "task_middleware": [
+                    procrastinate_jobs.savepoint,
+                    procrastinate_jobs.async_savepoint,
+                ],
                 "worker_middleware": [note_error],
                 **options,
             }
             failed = {job.id for job in app.job_manager.list_jobs(status="failed")}
-            async_to_sync(app.run_worker_async)(**options)
-            while scheduled and _make_due():
+            for _ in range(ROUNDS):
                 async_to_sync(app.run_worker_async)(**options)
+                waiting = procrastinate_jobs.make_due() if scheduled else {}
+                if not waiting:
+                    break
             jobs = app.job_manager.list_jobs(status="failed")
         found = [
             errors.get(job.id) or exceptions.TaskNotFound(job.task_name)
             for job in jobs
             if job.id not in failed
         ]
+        if waiting:
+            endless = AssertionError(
+                f"Jobs still wait after {ROUNDS} rounds: {', '.join(sorted({*waiting.values()}))}; "
+                "each run defers another one, or retries without an end"
+            )
+            endless.__cause__ = next((errors[job] for job in waiting if job in errors), None)
+            found.append(endless)
         if len(found) > 1:
-            raise ExceptionGroup("Several jobs failed", found)
+            raise BaseExceptionGroup("Several jobs failed", found)
         if found:
             raise found[0]
 
     return run
 
 
-def _savepoint(call_next: Callable[[], Any], context: Any, worker: Any) -> Any:
-    """A database error in a job must not spoil the test's transaction; async tasks have none."""
-    if not connections[getattr(app.connector, "alias", "default")].in_atomic_block:
-        return call_next()
-    with transaction.atomic():
-        return call_next()
+def _refuse_in_a_loop() -> None:
+    """Say what an async test calls: Django says only that it must not call this."""
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise SynchronousOnlyOperation("In an async test: await sync_to_async(run_jobs)()")
 
 
 async def _in_this_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return await sync_to_async(function)(*args, **kwargs)
-
-
-def _make_due() -> bool:
-    """Whether a job waited for its time."""
-    if isinstance(app.connector, InMemoryConnector):
-        rows = [row for row in app.connector.jobs.values() if row["status"] == "todo"]
-        for row in rows:
-            row["scheduled_at"] = None
-        return bool(rows)
-    from procrastinate.contrib.django.models import ProcrastinateJob
-
-    waiting = ProcrastinateJob.objects.filter(status="todo", scheduled_at__isnull=False)
-    return bool(waiting.update(scheduled_at=None))
 
 
 @pytest.fixture
@@ -203,7 +194,7 @@ def assert_deferred() -> Callable[..., list[Job]]:
         wanted = {"task_name": task.name, **attributes}
         if arguments is not None:
             wanted["task_kwargs"] = arguments
-        with app.replace_connector(_readable_connector()):
+        with app.replace_connector(procrastinate_jobs.readable_connector()):
             waiting = [*app.job_manager.list_jobs(status="todo")]
         found = [
             job

@@ -39,6 +39,7 @@ class TestCode:
         self.files: dict[Path, Changes] = {}
         self.found: list[Changes] = []
         self.known: dict[tuple[Path, ...], list[Changes]] = {}
+        self.resetting: dict[int, bool] = {}  # By the identity of these lists.
         self.collected: set[Path] = set()  # The test files of the run.
         self.modules: dict[str, str] = {}  # The names of modules, by their files.
 
@@ -117,7 +118,10 @@ class TestCode:
 
     def resets_variables(self) -> bool:
         """Whether it resets a context variable by its token, which works in one context alone."""
-        return any(one.resets_variables for one in self.code())
+        known, files = self.resetting, id(self.found)
+        if files not in known:
+            known[files] = any(one.resets_variables for one in self.code())
+        return known[files]
 
     def sets(self, variable: str) -> bool:
         """Whether it may set that environment variable."""

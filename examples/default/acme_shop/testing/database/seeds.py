@@ -16,7 +16,7 @@ The module is one transaction and each test a savepoint in it (as ``setUpTestDat
 import pickle
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from inspect import iscoroutinefunction
+from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from .. import compat
 from ..clients import run_async
 from .items import commits, databases
 from .rollback import one_connection_per_database
+from .transactions import SEEDS_COMMITTED
 
 Seed = Callable[[], Any]
 
@@ -46,6 +47,11 @@ def seed(function: Seed) -> Any:
 
     A test that commits (``transaction=True``, ``live_server``) fails in such a module.
     """
+    if _needs_arguments(function):
+        raise TypeError(
+            f"A seed takes no arguments: make {function.__qualname__!r} a function of the module, "
+            "not of a class, which creates all of its rows itself."
+        )
 
     def copy(request: pytest.FixtureRequest, db: None) -> Any:
         if not request.config.pluginmanager.has_plugin("hermetic-seeds"):
@@ -67,6 +73,17 @@ def seed(function: Seed) -> Any:
     fixture = pytest.fixture(name=function.__name__)(copy)
     _seeds_defined.append((function, copy, fixture))
     return fixture
+
+
+def _needs_arguments(function: Seed) -> bool:
+    """Whether it cannot be called as it is; a decorator may give arguments to what it wraps."""
+    if isinstance(function, staticmethod | classmethod):
+        return True
+    rest = Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD
+    return any(
+        one.default is Parameter.empty and one.kind not in rest
+        for one in signature(function, follow_wrapped=False).parameters.values()
+    )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -117,6 +134,7 @@ def _seeded_module(
 
     with ExitStack() as stack:
         stack.enter_context(django_db_blocker.unblock())
+        stack.callback(_undo_commits, request.config)
         stack.callback(ModuleCase.doClassCleanups)
         ModuleCase.setUpClass()
         stack.callback(ModuleCase.tearDownClass)
@@ -127,6 +145,14 @@ def _seeded_module(
             connections[alias].check_constraints()
         stack.enter_context(django_db_blocker.block())
         yield copies
+
+
+def _undo_commits(config: pytest.Config) -> None:
+    """Remove what a test committed, if the run has an image of the database, for tests that commit."""
+    images = getattr(config.pluginmanager.get_plugin("hermetic-restore"), "images", {})
+    for alias in SEEDS_COMMITTED & images.keys():
+        images[alias].restore()
+    SEEDS_COMMITTED.clear()
 
 
 def _copied(function: Seed) -> bytes:

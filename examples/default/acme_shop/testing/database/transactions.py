@@ -16,6 +16,8 @@ COMMITTED = (
     "use transaction.atomic(), or mark the test @pytest.mark.django_db(transaction=True)",
 )
 COMMITS = re.compile(r"\s*(COMMIT|END)\b", re.IGNORECASE)
+# The databases in which a test committed the rows of its module's seeds.
+SEEDS_COMMITTED: set[str] = set()
 
 
 class TransactionSpoilt(RuntimeError):
@@ -59,6 +61,21 @@ def leave(connection: BaseDatabaseWrapper, depth: int) -> bool:
     connection.rollback()
     connection.set_autocommit(True)
     return left
+
+
+def begin_again(connection: BaseDatabaseWrapper) -> None:
+    """Open the transaction and the savepoints that Django has, after a COMMIT behind its back."""
+    SEEDS_COMMITTED.add(connection.alias)
+    for wrapper in connection.execute_wrappers:
+        if isinstance(wrapper, Committed):
+            wrapper.seen = False  # The module's own: its test is named.
+    connection.needs_rollback = False
+    with suppress(Exception), connection.cursor() as cursor:  # A connection that is closed.
+        connection.connection.rollback()
+        if connection.vendor == "sqlite":
+            cursor.execute("BEGIN")
+        for name in filter(None, connection.savepoint_ids):
+            cursor.execute(connection.ops.savepoint_create_sql(name))
 
 
 def raise_spoilt(aliases: Iterable[str], change: str, remedy: str) -> None:

@@ -17,7 +17,7 @@ loop runs there: opening another one for each test takes longer than the test.
 """
 
 import threading
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache, partial
@@ -41,6 +41,7 @@ from .transactions import (
     LEFT_OPEN,
     Committed,
     TransactionSpoilt,
+    begin_again,
     entered,
     leave,
     raise_spoilt,
@@ -101,7 +102,7 @@ def connections_of_the_test(is_async: bool = False) -> AbstractContextManager[No
 def one_connection_per_database() -> Generator[None]:
     """Give this thread's connections to the thread-sensitive worker, and refuse other threads."""
     if isinstance(compat.connection_storage(), _TestConnections):  # A seed's, for its module.
-        with _worker_finished():
+        with _transactions_watched(connections, goes_on=True), _worker_finished():
             yield
         return
     shared = {alias: connections[alias] for alias in connections}
@@ -117,19 +118,31 @@ def one_connection_per_database() -> Generator[None]:
     for connection in shared.values():
         patches += [(connection, *held) for held in _held_open(connection)]
         connection.inc_thread_sharing()
+    try:
+        with _transactions_watched(shared), _patched(patches), _worker_finished():
+            yield
+    finally:
+        for connection in shared.values():
+            connection.dec_thread_sharing()
+
+
+@contextmanager
+def _transactions_watched(aliases: Iterable[str], goes_on: bool = False) -> Generator[None]:
+    """Say which transactions were left open or ended; a module's goes on after the test."""
+    shared = {alias: connections[alias] for alias in aliases}
     committed = {alias: Committed(connection) for alias, connection in shared.items()}
     depths = {alias: entered(connection) for alias, connection in shared.items()}
     try:
-        with _patched(patches), _worker_finished():
-            yield
-        left = [alias for alias in shared if leave(connections[alias], depths[alias])]
-        raise_spoilt(left, *LEFT_OPEN)
+        yield
+        left = [alias for alias, one in shared.items() if leave(one, depths[alias])]
         gone = [a for a, one in shared.items() if committed[a].seen or transaction_is_gone(one)]
+        for alias in gone if goes_on else ():
+            begin_again(shared[alias])
+        raise_spoilt(left, *LEFT_OPEN)
         raise_spoilt(gone, *COMMITTED)
     finally:
-        for alias, connection in shared.items():
-            committed[alias].end()
-            connection.dec_thread_sharing()
+        for one in committed.values():
+            one.end()
 
 
 class _TestConnections(threading.local):
