@@ -14,8 +14,8 @@ MAKERS = ("create_task", "ensure_future", "gather", "as_completed", "TaskGroup")
 def running_tasks(loop: asyncio.AbstractEventLoop, test: str, code: TestCode) -> list[Leak]:
     """Those of a loop that is about to be closed, after the test of this qualified name.
 
-    Not those that end by themselves, since they were cancelled or close a generator; nor where no code of
-    the test makes any: production code may leave one behind, as Channels does for each open websocket.
+    Ignores those that are about to end, since they were cancelled or close a generator. Where no code of the
+    test makes tasks, production code did, and only an open websocket of Channels is reported.
     """
     if any(task.cancelling() for task in asyncio.all_tasks(loop)):
         loop.run_until_complete(asyncio.sleep(0))  # Such a task cancels those that it waits for.
