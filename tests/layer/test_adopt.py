@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -492,6 +493,13 @@ def test_without_the_plugin_its_options_and_its_marker_are_known(tmp_path, optio
 
     assert (on.returncode, off.returncode) == (0, 0), on.stdout + on.stderr + off.stdout + off.stderr
     assert "missing  plugin" in missing.stdout
+
+
+def test_the_layer_and_what_stands_in_for_it_know_the_same_options():
+    options = importlib.import_module("hermetic_adopt.options").OPTIONS
+    source = (zygote.LAYER / "plugin.py").read_text()
+
+    assert {*options} == {*re.findall(r'addini\(\s*"(\w+)"', source)}
 
 
 def test_a_runner_of_their_own_is_named_since_pytest_does_not_use_it(tmp_path):

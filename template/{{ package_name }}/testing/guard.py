@@ -102,8 +102,8 @@ class Guard:
                 import_string(settings.ASGI_APPLICATION)
             handlers = dict(self.network.events)
             for probe in self.probes:
-                heard = partial(partial, self.heard, probe)
-                handlers |= {event: heard(handler) for event, handler in probe.events.items()}
+                for event, handler in probe.events.items():
+                    handlers[event] = partial(self.heard, probe, handler)
             self.audit.watch(handlers)
 
     def heard(self, probe: Probe, handler: Callable[..., Any], *args: Any) -> None:

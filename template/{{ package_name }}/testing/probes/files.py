@@ -3,14 +3,11 @@
 import gc
 import os
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from inspect import currentframe
 from itertools import islice
-from types import FrameType
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
@@ -21,8 +18,8 @@ from ..database.kept import FOLDER
 from ..leaks import Leak
 from . import disk
 from .base import Probe
+from .frames import callers, first, is_of_interpreter
 from .moves import Move, Moves, upwards
-from .project import LAYER
 
 Function = Callable[[], Any]
 # A name that tempfile chose.
@@ -210,7 +207,7 @@ def is_by_library() -> bool:
     Django is none, since its storages make a folder for each file.
     """
     for frame in callers():
-        if first(frame) not in sys.stdlib_module_names:
+        if not is_of_interpreter(frame):
             return "site-packages" in frame.f_code.co_filename and first(frame) != "django"
     return False
 
@@ -220,23 +217,6 @@ def is_by_logging() -> bool:
     found = [*islice(callers(), 8)]
     names = [frame.f_code.co_name for frame in found if first(frame) == "logging"]
     return first(found[0]) == "logging" and "emit" in names and "__init__" not in names
-
-
-def callers() -> Iterator[FrameType]:
-    """The frames of the code that runs, without this layer's."""
-    frame = currentframe()
-    while frame:
-        if not name_of(frame).startswith(LAYER):
-            yield frame
-        frame = frame.f_back
-
-
-def name_of(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__"))
-
-
-def first(frame: FrameType) -> str:
-    return name_of(frame).partition(".")[0]
 
 
 def is_database(path: str) -> bool:

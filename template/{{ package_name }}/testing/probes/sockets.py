@@ -2,23 +2,21 @@
 
 import asyncio
 import socket
-import sys
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from inspect import currentframe
-from types import FrameType
 from typing import Any
 
 from ..leaks import Leak
 from ..testcode import TestCode
 from .base import Probe
-from .project import LAYER
+from .frames import callers, is_of_interpreter
 
 Reference = weakref.ref[socket.socket]
-LOOP = "close it, or use asyncio.run()"
+# How a leak names the pair of sockets that wakes a loop, and its remedy.
+OF_LOOP, REMEDY = "event loop", "close it, or use asyncio.run()"
 
 
 class Sockets(Probe):
@@ -35,9 +33,8 @@ class Sockets(Probe):
     def __init__(self, tests: TestCode) -> None:
         self.tests = tests
         self.made: list[Reference] = []
-        self.loops: dict[
-            Reference, weakref.ref[asyncio.AbstractEventLoop]
-        ] = {}  # That made one for themselves.
+        # The event loops that these wake.
+        self.loops: dict[Reference, weakref.ref[asyncio.AbstractEventLoop]] = {}
         self.earlier: set[int | None] = set()
         self.events = {"socket.__new__": self.created}
 
@@ -64,38 +61,41 @@ class Sockets(Probe):
     def open(self) -> Iterator[tuple[Reference, socket.socket]]:
         return ((one, made) for one in self.made if is_open(one) and (made := one()) is not None)
 
+    def loop_of(self, reference: Reference) -> asyncio.AbstractEventLoop | None:
+        """The event loop that the socket wakes."""
+        loop = self.loops.get(reference)
+        return loop() if loop else None
+
     def leaks(self) -> Iterable[Leak]:
         for reference, made in self.open():  # A leak keeps no socket alive.
             there = partial(is_open, reference)
-            if reference in self.loops and (loop := self.loops[reference]()):
-                yield self.leak("event loop", "not closed", loop.close, there=there, remedy=LOOP)
+            if loop := self.loop_of(reference):
+                yield self.leak(OF_LOOP, "not closed", loop.close, there=there, remedy=REMEDY)
             else:
                 part, state = described(made)
                 yield self.leak(part, state, partial(close, reference), there=there)
 
     def accept(self, part: str) -> None:
-        accepted = [one for one, made in self.open() if part in (described(made)[0], "event loop")]
+        accepted = [
+            one
+            for one, made in self.open()
+            if part == (OF_LOOP if self.loop_of(one) else described(made)[0])
+        ]
         self.made = [one for one in self.made if one not in accepted]
 
 
 def creator() -> tuple[str, asyncio.AbstractEventLoop | None, bool]:
     """Whose code makes a socket: its file, the loop that is made with it, whether as the current one."""
-    frame, loop, is_current = currentframe(), None, False
-    while frame and frame.f_back and is_of_interpreter(frame):
+    loop, is_current = None, False
+    for frame in callers():
+        if not is_of_interpreter(frame):
+            return frame.f_code.co_filename, loop, is_current
         called = frame.f_code.co_name
         is_current = is_current or called == "get_event_loop"
-        if called == "__init__" and isinstance(
-            made := frame.f_locals.get("self"), asyncio.AbstractEventLoop
-        ):
+        made = frame.f_locals.get("self") if called == "__init__" else None
+        if isinstance(made, asyncio.AbstractEventLoop):
             loop = made
-        frame = frame.f_back
-    return (frame.f_code.co_filename if frame else ""), loop, is_current
-
-
-def is_of_interpreter(frame: FrameType) -> bool:
-    """Whether its code is of the standard library, or of this layer."""
-    name = str(frame.f_globals.get("__name__"))
-    return name.startswith(LAYER) or name.partition(".")[0] in sys.stdlib_module_names
+    return "", loop, is_current
 
 
 def is_open(reference: Reference) -> bool:
